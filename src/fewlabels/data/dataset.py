@@ -1,0 +1,62 @@
+"""What a reader hands over: which images there are, which split each is in, and what is known of each."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+UNLABELLED = -1
+SPLITS = ("train", "val", "test")
+TRAIN, VAL, TEST = range(3)
+Flip = Literal["none", "horizontal", "both"]
+
+
+@dataclass(frozen=True)
+class ArrayImages:
+    """Images that all have one size and are in memory: digits, MNIST, CIFAR-10, a user's own array."""
+
+    pixels: np.ndarray
+    """(N, H, W, C) uint8, C = 1 or 3."""
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Images that lie in files, already found to be good."""
+
+    root: Path
+    files: tuple[str, ...]
+    """N POSIX paths relative to ``root``."""
+    sizes: np.ndarray
+    """(N, 2) int32: width and height in pixels, after EXIF rotation."""
+    grey: bool
+    """No image has colour."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One row per image, in one order that never changes. Task ``classify``: one class per image or none."""
+
+    name: str
+    classes: tuple[str, ...]
+    paths: tuple[str, ...]
+    """The name of each image in the ledger: its relative path, or ``train/000123`` for an image of an array."""
+    splits: np.ndarray
+    """(N,) int8: TRAIN, VAL or TEST."""
+    labels: np.ndarray
+    """(N,) int64: index into ``classes``, or UNLABELLED."""
+    images: ArrayImages | FileImages
+    flip: Flip
+    """Which mirror images are the same thing to a person; never a flip where the reader can't know it is harmless."""
+    notes: tuple[str, ...] = ()
+    """What the user should be told about the reading: ignored columns, images left out."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def rows(self, split: int) -> np.ndarray:
+        """The row numbers of one split, int64, in order."""
+        return np.flatnonzero(self.splits == split)
+
+    def with_notes(self, *notes: str) -> "Dataset":
+        return replace(self, notes=self.notes + notes)

@@ -1,17 +1,23 @@
 """What a method is: views in, named losses out. Everything else follows from the file being there."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from fewlabels.models.classifier import Classifier
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
-Losses = dict[str, Tensor]
-"""Named scalar terms; their sum is minimised."""
+
+class Losses(NamedTuple):
+    """What one batch gives."""
+
+    terms: dict[str, Tensor]
+    """Named scalars; their sum is minimised."""
+    kept: Tensor | None = None
+    """(muB,) bool: which pseudo-labels took part; None where the method makes none."""
 
 
 class Labelled(NamedTuple):
@@ -66,7 +72,15 @@ class Pool(Protocol):
 
 @dataclass(frozen=True)
 class Parameters:
-    """Base of every method's hyper-parameters. Defaults are the paper's; each field's help names the source."""
+    """Base of every method's hyper-parameters: a field is ``parameter(default, help)``, its default the paper's."""
+
+    def validate(self, num_classes: int) -> None:
+        """Raise :class:`UserError` for values that can't work; called before anything is trained."""
+
+
+def parameter(default: Any, help: str) -> Any:
+    """Declare one hyper-parameter; ``help`` says what it is and where in the paper its default stands."""
+    return field(default=default, metadata={"help": help})
 
 
 class Method(nn.Module, ABC):
@@ -82,12 +96,17 @@ class Method(nn.Module, ABC):
     """Authors, title, venue, year."""
     idea: ClassVar[str]
     """Two sentences that say what it does with the unlabelled images."""
-    parameters: ClassVar[type[Parameters]] = Parameters
+    hyperparameters: ClassVar[type[Parameters]] = Parameters
     labelled_views: ClassVar[tuple[str, ...]] = ("weak",)
     unlabelled_views: ClassVar[tuple[str, ...]] = ()
-    """Empty for methods that do not look at unlabelled images; then no unlabelled batch is drawn."""
+    """Empty for methods that do not look at unlabelled images; else the parameters hold ``mu``, the number of
+    unlabelled images per labelled one in a batch."""
     trains: ClassVar[bool] = True
-    """False for methods whose whole work is done in :meth:`prepare`."""
+    """False for methods whose whole work is done in :meth:`prepare`, on a frozen trunk."""
+    mixes_pixels: ClassVar[bool] = False
+    """True where views are combined after they are drawn: such a method can't work from embedded views."""
+    head: ClassVar[Literal["linear", "normalized-linear"]] = "linear"
+    """What turns features into logits."""
 
     def __init__(self, model: Classifier, num_classes: int, parameters: Any) -> None:
         super().__init__()
@@ -97,7 +116,7 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """The named loss terms of one batch."""
+        """The loss terms of one batch, and which pseudo-labels were kept."""
 
     def forward(self, batch: Batch) -> Losses:
         """What the distributed wrapper calls."""

@@ -1,0 +1,59 @@
+"""Random crop, mirror image and cutout: each image of a (B, C, H, W) uint8 batch with its own random numbers."""
+
+import torch
+from torch import Tensor
+
+from fewlabels.data.dataset import Flip
+from fewlabels.sampling.randomness import Draws
+
+
+def pad_and_crop(images: Tensor, draws: Draws, fraction: float = 1 / 8) -> Tensor:
+    """Pad by reflection and crop back to (H, W) at a random place.
+
+    The padding is ``fraction`` of each side, rounded down, and at least one pixel: 4 at 32 pixels, 28 at 224. All
+    (2 * padding + 1) places along each side are equally probable.
+    """
+    assert 0 < fraction < 1
+    vertical, horizontal = draws.uniform(2).split(1, dim=1)
+    rows = _shifted(images.shape[2], fraction, vertical).to(images.device, non_blocking=True)
+    columns = _shifted(images.shape[3], fraction, horizontal).to(images.device, non_blocking=True)
+    moved = images.gather(2, rows[:, None, :, None].expand(images.shape))
+    return moved.gather(3, columns[:, None, None, :].expand(images.shape))
+
+
+def flip(images: Tensor, draws: Draws, mode: Flip) -> Tensor:
+    """Mirror left to right with probability 1/2 unless ``mode`` is "none"; with "both", top to bottom as well."""
+    if mode == "none":
+        return images
+    chosen = (draws.uniform(2) < 0.5)[:, :, None, None, None].to(images.device, non_blocking=True)
+    images = torch.where(chosen[:, 0], images.flip(3), images)
+    return torch.where(chosen[:, 1], images.flip(2), images) if mode == "both" else images
+
+
+def cutout(images: Tensor, draws: Draws, smallest: float, largest: float, colour: tuple[int, int, int]) -> Tensor:
+    """Paint a square in one colour, of a side uniform in [smallest, largest) pixels; grey images take its first channel.
+
+    The geometry is that of the code of USB and of kekmodel's FixMatch: the left edge is a uniform centre less half a
+    side, moved to 0 if it is outside, and truncated; the right edge is a side further, cut at the image, and included.
+    """
+    x, y, size = draws.uniform(3).split(1, dim=1)
+    side = smallest + (largest - smallest) * size
+    columns = _within(images.shape[3], x, side).to(images.device, non_blocking=True)
+    rows = _within(images.shape[2], y, side).to(images.device, non_blocking=True)
+    square = rows[:, None, :, None] & columns[:, None, None, :]
+    paint = torch.tensor(colour[: images.shape[1]], dtype=torch.uint8).to(images.device, non_blocking=True)
+    return torch.where(square, paint[:, None, None], images)
+
+
+def _shifted(size: int, fraction: float, uniform: Tensor) -> Tensor:
+    """(B, size) int64: which pixel along one side is read, after a random shift and reflection without the edge."""
+    padding = max(1, int(size * fraction))
+    shift = (uniform * (2 * padding + 1)).long() - padding
+    return size - 1 - (size - 1 - (torch.arange(size) + shift).abs()).abs()
+
+
+def _within(size: int, centre: Tensor, side: Tensor) -> Tensor:
+    """(B, size) bool: the pixels along one side of the image that the square covers; (B, 1) ``centre`` in [0, 1)."""
+    first = (centre * size - side / 2).clamp_min(0).floor()
+    place = torch.arange(size)
+    return (place >= first) & (place <= (first + side).floor())

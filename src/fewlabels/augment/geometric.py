@@ -1,0 +1,78 @@
+"""Rotation, shear and translation: nearest pixel, black outside, equal to Pillow's.
+
+Each is an affine matrix per image: see :func:`fewlabels.augment.operation.affine`.
+"""
+
+import torch
+from torch import Tensor
+
+from fewlabels.augment.operation import Operation, affine
+
+_A, _B, _C, _D, _E, _F = range(6)
+
+
+def _rotate(images: Tensor, magnitude: Tensor) -> Tensor:
+    angle = torch.deg2rad(magnitude.to("cpu", torch.float64) % 360)
+    # Rounded as Pillow does, so that a right angle moves every pixel onto a pixel.
+    cos, sin = torch.cos(angle).round(decimals=15), torch.sin(angle).round(decimals=15)
+    x, y = images.shape[3] / 2, images.shape[2] / 2
+    return torch.stack([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y], dim=1)
+
+
+def _shear_x(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _unit_matrix_with(_B, magnitude)
+
+
+def _shear_y(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _unit_matrix_with(_D, magnitude)
+
+
+def _translate_x(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _unit_matrix_with(_C, magnitude * images.shape[3])
+
+
+def _translate_y(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _unit_matrix_with(_F, magnitude * images.shape[2])
+
+
+def _translate_x_whole(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _unit_matrix_with(_C, _whole(magnitude * images.shape[3]))
+
+
+def _translate_y_whole(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _unit_matrix_with(_F, _whole(magnitude * images.shape[2]))
+
+
+def _unit_matrix_with(position: int, value: Tensor) -> Tensor:
+    """(B, 6) float64 on the CPU: the matrices that move nothing, but for one coefficient."""
+    matrix = torch.zeros(len(value), 6, dtype=torch.float64)
+    matrix[:, _A] = matrix[:, _E] = 1
+    matrix[:, position] = value
+    return matrix
+
+
+def _whole(distance: Tensor) -> Tensor:
+    """Truncated to whole pixels; a float32 product may lie just short of the integer that is meant."""
+    return distance.round(decimals=3).trunc()
+
+
+rotate = Operation(_rotate, affine)
+"""Turn counter-clockwise about the centre by the magnitude in degrees, as ``Image.rotate``."""
+
+shear_x = Operation(_shear_x, affine)
+"""Read row y from ``magnitude * y`` further right."""
+
+shear_y = Operation(_shear_y, affine)
+"""Read column x from ``magnitude * x`` further down."""
+
+translate_x = Operation(_translate_x, affine)
+"""Move the image left by the magnitude as a fraction of its width."""
+
+translate_y = Operation(_translate_y, affine)
+"""Move the image up by the magnitude as a fraction of its height."""
+
+translate_x_whole = Operation(_translate_x_whole, affine)
+""":data:`translate_x` by a whole number of pixels, truncated."""
+
+translate_y_whole = Operation(_translate_y_whole, affine)
+""":data:`translate_y` by a whole number of pixels, truncated."""

@@ -1,0 +1,53 @@
+"""What an operation on images is: parameters per image, and a kernel that applies them to many images at once."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Operation(NamedTuple):
+    """Call it with (B, C, H, W) uint8 images, C 1 or 3, and (B,) float32 magnitudes on the CPU; gives new images.
+
+    It comes in two parts, so that images which drew different operations with the same kernel share one call of it.
+    """
+
+    prepare: Callable[[Tensor, Tensor], Tensor]
+    """From images and magnitudes to the kernel's parameters, a row per image."""
+    kernel: Callable[[Tensor, Tensor], Tensor]
+    """From images and those parameters to images."""
+
+    def __call__(self, images: Tensor, magnitude: Tensor) -> Tensor:
+        return self.kernel(images, self.prepare(images, magnitude))
+
+
+def look_up(images: Tensor, table: Tensor) -> Tensor:
+    """Kernel: replace each level by its entry in the (B, C, 256) uint8 table of its image and channel."""
+    return table.gather(2, images.flatten(2).long()).view(images.shape)
+
+
+def affine(images: Tensor, matrix: Tensor) -> Tensor:
+    """Kernel: nearest pixel, black outside; row (a, b, c, d, e, f) of the matrix moves (ax + by + c, dx + ey + f) to (x, y).
+
+    The (B, 6) float64 matrix is on the CPU. Positions are those of pixel centres, in 16.16 fixed point: the arithmetic
+    of Pillow's affine transform, the same on every device.
+    """
+    height, width = images.shape[2:]
+    linear = matrix.view(-1, 2, 3).mul(65536).add_(0.5)
+    linear[:, :, 2] += (matrix.view(-1, 2, 3)[:, :, :2] * 32768).sum(2)
+    fixed = linear.floor_().to(torch.int32).to(images.device, non_blocking=True)[..., None]
+    x = torch.arange(width, dtype=torch.int32, device=images.device)
+    y = torch.arange(height, dtype=torch.int32, device=images.device)
+    place = ((fixed[:, :, 0] * x)[:, :, None] + (fixed[:, :, 1] * y + fixed[:, :, 2])[..., None]) >> 16
+    column, row = place.unbind(1)
+    near_column, near_row = column.clamp(0, width - 1), row.clamp(0, height - 1)
+    outside = (near_column != column).logical_or_(near_row != row)
+    index = near_row.mul_(width).add_(near_column).long().flatten(1)[:, None]
+    pixels = images.flatten(2)
+    return pixels.gather(2, index.expand(pixels.shape)).view(images.shape).masked_fill_(outside[:, None], 0)
+
+
+def replace(images: Tensor, result: Tensor) -> Tensor:
+    """Kernel for what is neither a table nor a movement: the parameters are the resulting images."""
+    return result

@@ -1,0 +1,127 @@
+"""Operations on grey levels and colours, each equal to Pillow's operation of the same name.
+
+What maps each level of a channel to another level is a table of 256 entries per image and channel; only colour and
+sharpness look at more than one value at a time.
+"""
+
+import torch
+from torch import Tensor
+
+from fewlabels.augment.operation import Operation, look_up, replace
+
+
+def _auto_contrast(images: Tensor, magnitude: Tensor) -> Tensor:
+    levels = _levels(images)
+    # Pillow truncates a product of float64; other arithmetic is one level off where the exact result is an integer.
+    precision = torch.float32 if images.device.type == "mps" else torch.float64
+    low, high = (extreme.to(precision) for extreme in torch.aminmax(images.flatten(2), dim=2, keepdim=True))
+    scale = 255.0 / (high - low).clamp_min_(1)
+    stretched = (levels * scale).sub_(low * scale).clamp_(0, 255)
+    return torch.where(high > low, stretched, levels).to(torch.uint8)
+
+
+def _equalize(images: Tensor, magnitude: Tensor) -> Tensor:
+    pixels = images.flatten(2).long()
+    one = torch.ones((), dtype=torch.int32, device=images.device).expand(pixels.shape)
+    histogram = torch.zeros(*pixels.shape[:2], 256, dtype=torch.int32, device=images.device).scatter_add_(
+        2, pixels, one
+    )
+    brightest = histogram.gather(2, pixels.amax(2, keepdim=True))
+    step = (pixels.shape[2] - brightest) // 255
+    below = histogram.cumsum(2, dtype=torch.int32).sub_(histogram)
+    table = below.add_(step // 2).div_(step.clamp_min(1), rounding_mode="floor").clamp_max_(255)
+    return torch.where(step > 0, table, _levels(images)).to(torch.uint8)
+
+
+def _posterize(images: Tensor, magnitude: Tensor) -> Tensor:
+    dropped = 8 - _per_image(magnitude, images).to(torch.int32)
+    return _for_channels(images, (_levels(images) >> dropped) << dropped)
+
+
+def _solarize(images: Tensor, magnitude: Tensor) -> Tensor:
+    levels = _levels(images)
+    return _for_channels(images, torch.where(levels < _per_image(magnitude, images), levels, 255 - levels))
+
+
+def _brightness(images: Tensor, magnitude: Tensor) -> Tensor:
+    return _for_channels(images, (_levels(images) * _per_image(magnitude, images)).clamp_(0, 255))
+
+
+def _contrast(images: Tensor, magnitude: Tensor) -> Tensor:
+    grey = _grey(images).flatten(2)
+    mean = (2 * grey.sum(2, keepdim=True) + grey.shape[2]) // (2 * grey.shape[2])
+    return _for_channels(images, _blend(mean, _levels(images), _per_image(magnitude, images)))
+
+
+def _color(images: Tensor, magnitude: Tensor) -> Tensor:
+    if images.shape[1] == 1:
+        return images
+    return _blend(_grey(images), images, _per_image(magnitude, images)[..., None])
+
+
+def _sharpness(images: Tensor, magnitude: Tensor) -> Tensor:
+    pixels = images.to(torch.int16)
+    centre = pixels[:, :, 1:-1, 1:-1]
+    columns = pixels[:, :, :-2] + pixels[:, :, 1:-1] + pixels[:, :, 2:]
+    weighted = columns[..., :-2] + columns[..., 1:-1] + columns[..., 2:] + 4 * centre
+    smooth = ((weighted + 6.5) / 13).to(torch.int16)  # the weights are 1, and 5 in the middle: 13 in all
+    result = images.clone()
+    result[:, :, 1:-1, 1:-1] = _blend(smooth, centre, _per_image(magnitude, images)[..., None])
+    return result
+
+
+def _levels(images: Tensor) -> Tensor:
+    """(1, 1, 256) int32: all the values that a pixel can have."""
+    return torch.arange(256, dtype=torch.int32, device=images.device)[None, None]
+
+
+def _per_image(magnitude: Tensor, images: Tensor) -> Tensor:
+    """(B, 1, 1) magnitudes on the images' device."""
+    return magnitude.to(images.device, non_blocking=True)[:, None, None]
+
+
+def _for_channels(images: Tensor, table: Tensor) -> Tensor:
+    """(B, C, 256) uint8 from a (B, 1, 256) table that is the same for all channels."""
+    return table.to(torch.uint8).expand(-1, images.shape[1], -1)
+
+
+def _blend(degenerate: Tensor, original: Tensor, factor: Tensor) -> Tensor:
+    """Pillow's ``Image.blend`` in float32: a product and a sum, each rounded, and truncation to uint8."""
+    base = degenerate.float()
+    return (original - base).mul(factor).add_(base).clamp_(0, 255).to(torch.uint8)
+
+
+def _grey(images: Tensor) -> Tensor:
+    """(B, 1, H, W) int32: Pillow's conversion to "L", the ITU-R 601-2 luma with weights in 1/65536."""
+    if images.shape[1] == 1:
+        return images.to(torch.int32)
+    red, green, blue = images.to(torch.int32).split(1, dim=1)
+    return (red * 19595).add_(green, alpha=38470).add_(blue, alpha=7471).add_(32768) >> 16
+
+
+identity = Operation(lambda images, magnitude: images, replace)
+"""The images themselves."""
+
+auto_contrast = Operation(_auto_contrast, look_up)
+"""Stretch each channel to 0..255, as ``ImageOps.autocontrast``; a constant channel stays. No magnitude."""
+
+equalize = Operation(_equalize, look_up)
+"""Flatten each channel's histogram, as ``ImageOps.equalize``. No magnitude."""
+
+posterize = Operation(_posterize, look_up)
+"""Keep the ``int(magnitude)`` highest bits, 1 to 8, as ``ImageOps.posterize``."""
+
+solarize = Operation(_solarize, look_up)
+"""Invert every level that is at least the magnitude, 0 to 256, as ``ImageOps.solarize``."""
+
+brightness = Operation(_brightness, look_up)
+"""Blend with black (0) towards the image (1), as ``ImageEnhance.Brightness``."""
+
+contrast = Operation(_contrast, look_up)
+"""Blend with the image's rounded mean grey (0) towards the image (1), as ``ImageEnhance.Contrast``."""
+
+color = Operation(_color, replace)
+"""Blend with the grey image (0) towards the image (1), as ``ImageEnhance.Color``; grey images stay."""
+
+sharpness = Operation(_sharpness, replace)
+"""Blend with the smoothed image (0) towards the image (1), as ``ImageEnhance.Sharpness``; the border stays."""

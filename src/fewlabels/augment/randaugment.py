@@ -1,0 +1,134 @@
+"""RandAugment (Cubuk et al., 2020) in the two variants that semi-supervised learning uses, drawn per image.
+
+A policy draws ``count`` operations per image, with replacement, applies each with some probability, and cuts a square
+out. Images that drew the same operation are prepared together, and those whose operations share a kernel go through it
+together, so the cost is that of a few batched operations.
+"""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fewlabels.augment import geometric, photometric
+from fewlabels.augment.crop import cutout
+from fewlabels.augment.operation import Operation
+from fewlabels.sampling.randomness import Draws
+
+
+class Choice(NamedTuple):
+    """An operation that can be drawn, and its magnitude: ``low + (high - low) * strength``."""
+
+    operation: Operation
+    low: float = 0.0
+    high: float = 0.0
+    signed: bool = False
+    """Negated with probability 1/2."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A view of a batch: (B, C, H, W) uint8 images, C 1 or 3, and their draws, to uint8 images of the same shape."""
+
+    choices: tuple[Choice, ...]
+    """Those with the same kernel stand together."""
+    count: int
+    """How many operations are drawn per image, with replacement."""
+    probability: float
+    """With which each drawn operation is applied."""
+    levels: int | None
+    """None: the strength is uniform in [0, 1). Otherwise it is 1/levels, ... or (levels - 1)/levels."""
+    cutout: tuple[float, float]
+    """The range of the square's side, drawn uniformly, as a fraction of the image's width."""
+    colour: tuple[int, int, int]
+    """What the square is filled with; the first channel for grey images."""
+
+    def __call__(self, images: Tensor, draws: Draws) -> Tensor:
+        chosen, magnitudes = self.draw(draws.fork("operations"))
+        for position in range(self.count):
+            images = self._apply(images, chosen[:, position], magnitudes[:, position])
+        smallest, largest = (fraction * images.shape[3] for fraction in self.cutout)
+        return cutout(images, draws.fork("cutout"), smallest, largest, self.colour)
+
+    def draw(self, draws: Draws) -> tuple[Tensor, Tensor]:
+        """(B, count) int64 indices into ``choices``, len(choices) for none, and (B, count) float32 magnitudes."""
+        which, strength, applied, sign = draws.uniform(4 * self.count).view(-1, self.count, 4).unbind(2)
+        chosen = (which.double() * len(self.choices)).long()
+        low, high, signed = torch.tensor([[c.low, c.high, c.signed] for c in self.choices])[chosen].unbind(2)
+        if self.levels is not None:
+            strength = (strength * (self.levels - 1) + 1).floor_() / self.levels
+        magnitudes = (low + (high - low) * strength) * torch.where(sign < signed / 2, -1.0, 1.0)
+        return torch.where(applied < self.probability, chosen, len(self.choices)), magnitudes
+
+    def _apply(self, images: Tensor, chosen: Tensor, magnitude: Tensor) -> Tensor:
+        """Apply to each image the operation of its index in ``chosen``, and to those with the last index none."""
+        order = torch.argsort(chosen, stable=True)
+        sizes = torch.bincount(chosen, minlength=len(self.choices) + 1).tolist()
+        *groups, untouched = images[order.to(images.device, non_blocking=True)].split(sizes)
+        drawn = [
+            (choice.operation, group, amount)
+            for choice, group, amount in zip(self.choices, groups, magnitude[order].split(sizes), strict=False)
+            if len(group)
+        ]
+        results = []
+        for kernel, members in groupby(drawn, key=lambda member: member[0].kernel):
+            parts = [(group, operation.prepare(group, amount)) for operation, group, amount in members]
+            results.append(kernel(*(torch.cat(column) for column in zip(*parts, strict=True))))
+        back = torch.argsort(order).to(images.device, non_blocking=True)
+        return torch.cat([*results, untouched])[back]
+
+
+USB = Policy(
+    choices=(
+        Choice(photometric.auto_contrast),
+        Choice(photometric.brightness, 0.05, 0.95),
+        Choice(photometric.contrast, 0.05, 0.95),
+        Choice(photometric.equalize),
+        Choice(photometric.posterize, 4, 8),
+        Choice(photometric.solarize, 0, 256),
+        Choice(photometric.color, 0.05, 0.95),
+        Choice(photometric.identity),
+        Choice(photometric.sharpness, 0.05, 0.95),
+        Choice(geometric.rotate, -30, 30),
+        Choice(geometric.shear_x, -0.3, 0.3),
+        Choice(geometric.shear_y, -0.3, 0.3),
+        Choice(geometric.translate_x, -0.3, 0.3),
+        Choice(geometric.translate_y, -0.3, 0.3),
+    ),
+    count=3,
+    probability=1.0,
+    levels=None,
+    cutout=(0.0, 0.5),
+    colour=(125, 123, 114),
+)
+"""As in microsoft/Semi-supervised-learning (USB): the magnitudes are uniform, every operation is applied."""
+
+FIXMATCH = Policy(
+    choices=(
+        Choice(photometric.auto_contrast),
+        Choice(photometric.brightness, 0.05, 0.95),
+        Choice(photometric.contrast, 0.05, 0.95),
+        Choice(photometric.equalize),
+        Choice(photometric.posterize, 4, 8),
+        Choice(photometric.solarize, 256, 0),
+        Choice(photometric.color, 0.05, 0.95),
+        Choice(photometric.identity),
+        Choice(photometric.sharpness, 0.05, 0.95),
+        Choice(geometric.rotate, 0, 30, signed=True),
+        Choice(geometric.shear_x, 0, 0.3, signed=True),
+        Choice(geometric.shear_y, 0, 0.3, signed=True),
+        Choice(geometric.translate_x_whole, 0, 0.3, signed=True),
+        Choice(geometric.translate_y_whole, 0, 0.3, signed=True),
+    ),
+    count=2,
+    probability=0.5,
+    levels=10,
+    cutout=(0.5, 0.5),
+    colour=(127, 127, 127),
+)
+"""As in kekmodel/FixMatch-pytorch, which the student report follows: levels 1 to 9 of 10, a square of half the width.
+
+The code there cuts 16 pixels out whatever the size of the image; at its 32 pixels that is half the width.
+"""

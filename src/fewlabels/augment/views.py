@@ -1,0 +1,89 @@
+"""The views that a method can ask for by name.
+
+A view is a pure function: row i of the result depends on ``images[i]`` and ``draws.slots[i]`` only. To add one, write
+a function of (images, draws, flip) and give it a name in :data:`VIEWS`; draw from a fork per stage.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from fewlabels.augment import crop
+from fewlabels.augment.randaugment import FIXMATCH, USB
+from fewlabels.data.dataset import Flip
+from fewlabels.errors import UserError, nearest
+from fewlabels.sampling.randomness import Draws
+
+View = Callable[[Tensor, Draws], Tensor]
+"""From (B, C, H, W) uint8 images, C 1 or 3, sides 8 to 448, and B slots, to images of the same shape.
+
+The result is uint8, or float32 in 0..255, on the images' device; the draws stay on the CPU.
+"""
+
+
+def identity(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """The images as they are."""
+    return images
+
+
+def weak(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A random crop after reflection padding, and the mirror images that the data allow."""
+    return crop.flip(crop.pad_and_crop(images, draws.fork("crop")), draws.fork("flip"), flip)
+
+
+def strong(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A weak view, then USB's RandAugment."""
+    return USB(weak(images, draws, flip), draws.fork("randaugment"))
+
+
+def strong_fixmatch(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A weak view, then FixMatch's RandAugment."""
+    return FIXMATCH(weak(images, draws, flip), draws.fork("randaugment"))
+
+
+VIEWS: dict[str, Callable[[Tensor, Draws, Flip], Tensor]] = {
+    "identity": identity,
+    "weak": weak,
+    "strong": strong,
+    "strong-fixmatch": strong_fixmatch,
+}
+
+
+def make_view(name: str, flip: Flip) -> View:
+    """The view of that name, with the mirror images that the data allow; an unknown name is a :class:`UserError`."""
+    if name not in VIEWS:
+        raise UserError(f"there is no view '{name}': {nearest(name, VIEWS)}")
+    return partial(_draw, VIEWS[name], flip)
+
+
+def _draw(view: Callable[[Tensor, Draws, Flip], Tensor], flip: Flip, images: Tensor, draws: Draws) -> Tensor:
+    assert len(images) == len(draws.slots), "every image has one slot"
+    return view(images, draws, flip)
+
+
+class Normalize(nn.Module):
+    """From pixels in 0..255, uint8 or float, (B, C, H, W), to float32 of zero mean and unit deviation.
+
+    Arguments:
+        mean, std: one number per channel, for pixels in 0..1.
+        channels_last: whether the result lies in memory with the channels last.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], channels_last: bool = False) -> None:
+        super().__init__()
+        assert len(mean) == len(std)
+        assert all(deviation > 0 for deviation in std)
+        # Known from the data, not learnt: not part of the saved state.
+        self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(std)[:, None, None], persistent=False)
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+
+    def forward(self, images: Tensor) -> Tensor:
+        assert images.shape[1] == len(self.mean), "one mean per channel"
+        pixels = images.to(torch.float32, memory_format=self.layout)
+        return (pixels - self.mean) / self.std

@@ -1,0 +1,29 @@
+"""``fewlabels evaluate RUN DATA``."""
+
+from pathlib import Path
+
+from fewlabels.cli.parser import Parser
+
+
+def arguments(parser: Parser) -> None:
+    """The model, and labelled data."""
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a known data set")
+    parser.add_argument("--labels", metavar="CSV", help="CSV with columns path,label")
+    parser.add_argument("--root", metavar="PATH", default=".", help="where known data sets lie")
+    parser.add_argument("--split", choices=["train", "val", "test"], help="only the images of this split")
+    parser.add_argument("--skip-bad", action="store_true", help="go on without files and rows that are faulty")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the best there is)")
+
+
+def run(parser: Parser, argv: list[str]) -> None:
+    """Print one figure a line."""
+    args = parser.parse(argv)
+    from fewlabels.data.dataset import SPLITS
+    from fewlabels.data.read import read
+    from fewlabels.predict import evaluate
+
+    dataset = read(args.data, Path(args.labels) if args.labels else None, Path(args.root), args.skip_bad)
+    split = SPLITS.index(args.split) if args.split else None
+    for name, value in evaluate(Path(args.run), dataset, split, args.device).items():
+        print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {value}")

@@ -1,0 +1,38 @@
+"""``fewlabels label RUN``."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+from fewlabels.cli.parser import Parser
+
+COLUMNS = ("path", "label", "confidence", "accepted")
+
+
+def arguments(parser: Parser) -> None:
+    """The run, and where to write."""
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("--format", choices=["csv"], default="csv", help="the file's format")
+    parser.add_argument("--out", metavar="PATH", help="the file to write (default: to the terminal)")
+
+
+def run(parser: Parser, argv: list[str]) -> None:
+    """Write the label, its confidence and whether the method trusts it, for every image that had no label."""
+    from fewlabels.errors import UserError
+    from fewlabels.report.ledger import read_ledger
+    from fewlabels.training.files import write_text
+
+    args = parser.parse(argv)
+    rows = [r for r in read_ledger(Path(args.run) / "labels.csv") if r["split"] == "train" and not r["given"]]
+    if any(not row["label"] for row in rows):
+        raise UserError(f"{args.run} is not finished; go on with `fewlabels train ... --resume`")
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    if args.out:
+        write_text(Path(args.out), buffer.getvalue())
+        print(f"{args.out}: {len(rows)} images")
+    else:
+        sys.stdout.write(buffer.getvalue())

@@ -1,0 +1,102 @@
+"""``fewlabels COMMAND ...``: finds the command, runs it, and turns errors into one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from fewlabels.cli.parser import Parser
+from fewlabels.errors import Interrupted, UserError
+
+
+class Command(NamedTuple):
+    """A command lives in the module of its name in this folder: ``arguments(parser)`` and ``run(args)``."""
+
+    usage: str
+    help: str
+
+
+COMMANDS = {
+    "train": Command("DATA --method NAME [options]", "train a model from few labels"),
+    "predict": Command("RUN IMAGES [options]", "the class and its confidence for every image of a folder"),
+    "evaluate": Command("RUN DATA [options]", "figures of a trained model on labelled data"),
+    "label": Command("RUN [options]", "what the model would call every unlabelled image"),
+    "report": Command("RUN [RUN ...] [options]", "one page, several runs side by side"),
+    "check": Command("DATA [options]", "everything wrong with the data, before any training"),
+    "methods": Command("[NAME]", "the methods there are; one method's idea, paper and parameters"),
+    "demo": Command("[options]", "labels alone against FixMatch on handwritten digits, in under 3 minutes"),
+}
+
+
+def overview() -> str:
+    """What ``fewlabels --help`` says."""
+    lines = [f"  {name:<10} {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join([
+        "usage: fewlabels COMMAND ...", "", "Train image models from few labels.", "", "commands:", *lines, "",
+        "  fewlabels COMMAND --help says more; fewlabels --version says which version this is.",
+    ])  # fmt: skip
+
+
+def version() -> str:
+    """Our version and torch's, without importing torch."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    from fewlabels import __version__
+
+    try:
+        return f"fewlabels {__version__} (torch {installed('torch')})"
+    except PackageNotFoundError:
+        return f"fewlabels {__version__} (torch is not installed)"
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Run one command; errors go through."""
+    if not argv or argv[0] in ("--help", "-h", "help"):
+        print(overview())
+        return 0
+    if argv[0] == "--version":
+        print(version())
+        return 0
+    name, rest = argv[0], list(argv[1:])
+    if name not in COMMANDS:
+        from fewlabels.errors import nearest
+
+        kind = "option" if name.startswith("-") else "command"
+        raise UserError(f"there is no {kind} '{name}'; {nearest(name, [*COMMANDS, '--help', '--version'])}")
+    module = import_module(f"fewlabels.cli.{name}")
+    command = COMMANDS[name]
+    parser = Parser(prog=f"fewlabels {name}", usage=f"fewlabels {name} {command.usage}", description=command.help)
+    module.arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    run: Callable[..., int | None] = module.run
+    return run(parser, rest) or 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for wrong input, 130 or 143 when stopped."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return dispatch(argv)
+    except UserError as error:
+        if "--debug" in argv:
+            raise
+        print(f"fewlabels: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except Interrupted as stop:
+        print("fewlabels: stopped; the same command with --resume goes on from here", file=sys.stderr)
+        return 128 + int(stop.args[0])
+    except KeyboardInterrupt:
+        print("fewlabels: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as done:  # argparse, after --help
+        return int(done.code or 0)
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""``fewlabels predict RUN IMAGES``."""
+
+import sys
+from pathlib import Path
+
+from fewlabels.cli.parser import Parser
+
+
+def arguments(parser: Parser) -> None:
+    """The model, the images, and what to write."""
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("images", metavar="IMAGES", help="a folder of images, or one image")
+    parser.add_argument("--out", metavar="CSV", help="the file to write (default: to the terminal)")
+    parser.add_argument("--probabilities", action="store_true", help="a column for each class's probability too")
+    parser.add_argument("--skip-bad", action="store_true", help="go on without files that can't be read")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the best there is)")
+
+
+def run(parser: Parser, argv: list[str]) -> None:
+    """Write path, label and confidence for every image."""
+    args = parser.parse(argv)
+    from fewlabels.predict import predict
+    from fewlabels.training.files import write_text
+
+    predicted, notes = predict(Path(args.run), Path(args.images), args.device, args.skip_bad)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    text = predicted.to_csv(args.probabilities)
+    if args.out:
+        write_text(Path(args.out), text)
+        print(f"{args.out}: {len(predicted.paths)} images")
+    else:
+        sys.stdout.write(text)

@@ -1,0 +1,30 @@
+"""``fewlabels report RUN [RUN ...]``."""
+
+from pathlib import Path
+
+from fewlabels.cli.parser import Parser
+
+
+def arguments(parser: Parser) -> None:
+    """The runs, and where to write."""
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="run folders")
+    parser.add_argument("--out", metavar="HTML", help="the page to write (default: report.html here, or of the one run)")
+
+
+def run(parser: Parser, argv: list[str]) -> None:
+    """Put several runs on one page."""
+    args = parser.parse(argv)
+    from fewlabels.errors import UserError
+    from fewlabels.report.page import render
+    from fewlabels.report.summary import read_summary
+    from fewlabels.training.files import write_text
+
+    pages = [Path(run) / "report.html" for run in args.runs]
+    for page in pages:
+        if not page.is_file():
+            raise UserError(f"{page.parent} has no report.html: it is no run, or not finished; train with --resume")
+    out = Path(args.out) if args.out else pages[0] if len(pages) == 1 else Path("report.html")
+    if out.exists() and not args.out and out not in pages:
+        raise UserError(f"{out} exists; name another file with --out")
+    write_text(out, render([read_summary(page) for page in pages]))
+    print(out)

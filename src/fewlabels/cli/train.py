@@ -1,0 +1,45 @@
+"""``fewlabels train DATA --method NAME``."""
+
+from pathlib import Path
+
+from fewlabels.cli.parser import Parser, add_training_options, split_method_parameters
+from fewlabels.methods.catalogue import check_parameters, method_file
+from fewlabels.options import TrainOptions, read_config, validate
+
+
+def arguments(parser: Parser) -> None:
+    """All options of a run."""
+    parser.add_argument("data", nargs="?", metavar="DATA", help="a folder of images, or the name of a known data set")
+    parser.add_argument("--config", metavar="FILE", help="options from a YAML file; what is typed here wins")
+    parser.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
+    parser.add_argument("--method.PARAM", metavar="VALUE", help="a parameter of the method; `fewlabels methods NAME` lists them")
+    add_training_options(parser)
+
+
+def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
+    """The options from the command line and, below it, the configuration file."""
+    rest, parameters = split_method_parameters(argv)
+    args = vars(parser.parse(rest))
+    config, resume, data = args.pop("config"), args.pop("resume"), args.pop("data")
+    args.pop("debug"), args.pop("method.PARAM")
+    values = read_config(Path(config)) if config else {}
+    if parameters:
+        same = args.get("method", values.get("method")) == values.get("method")
+        args["parameters"] = {**(values.get("parameters", {}) if same else {}), **parameters}
+    elif "method" in args and args["method"] != values.get("method"):
+        args["parameters"] = {}
+    options = TrainOptions().replaced({**values, **args, **({"data": data} if data else {})})
+    validate(options)
+    method_file(options.method)
+    check_parameters(options.method, options.parameters)
+    return options, resume
+
+
+def run(parser: Parser, argv: list[str]) -> None:
+    """Train, and say where the report is."""
+    options, resume = read_options(parser, argv)
+    from fewlabels.run import train
+    from fewlabels.verdict import verdict
+
+    out = train(options, resume, say=lambda line: print(line, flush=True))
+    print(verdict(out))

@@ -1,0 +1,53 @@
+"""Everything that is wrong with some data, before any training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset
+from fewlabels.data.decode import Progress
+from fewlabels.data.faults import Fault, Note, one_line
+from fewlabels.data.folder import survey
+from fewlabels.data.read import find
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``fewlabels check`` says."""
+
+    dataset: Dataset | None
+    """What is left without the faulty images; None when nothing is."""
+    faults: tuple[Fault, ...]
+    notes: tuple[Note, ...]
+
+    def lines(self) -> list[str]:
+        """A line for each fault, each note, and a summary."""
+        lines = [f"fault: {fault}" for fault in self.faults] + [f"note: {note}" for note in self.notes]
+        if self.dataset is not None:
+            lines.append(_summary(self.dataset))
+        return [*lines, f"{len(self.faults) or 'no'} fault{'s' if len(self.faults) != 1 else ''}"]
+
+
+def check(data: str, labels: Path | None, root: Path, progress: Progress | None = None) -> Report:
+    """Look at every image and label. Arguments as in :func:`fewlabels.data.read.read`.
+
+    Raises:
+        UserError: there are no such data to check.
+    """
+    found = find(data, labels, root)
+    if isinstance(found, Dataset):  # a known data set: its reader has refused whatever is wrong with it
+        return Report(found, (), tuple(Note("", note) for note in found.notes))
+    result = survey(found, labels, progress)
+    return Report(result.dataset, result.faults, result.notes)
+
+
+def _summary(dataset: Dataset) -> str:
+    labelled = dataset.labels != UNLABELLED
+    train = dataset.splits == TRAIN
+    parts = [f"{np.sum(train & labelled)} labelled and {np.sum(train & ~labelled)} unlabelled for training"]
+    for split, name in ((VAL, "validation"), (TEST, "test")):
+        if count := np.sum(dataset.splits == split):
+            parts.append(f"{count} for {name}")
+    classes = f"{len(dataset.classes)} classes ({', '.join(dataset.classes)})" if dataset.classes else "no classes"
+    return one_line(f"{dataset.name}: {len(dataset)} images: {', '.join(parts)}; {classes}")

@@ -1,0 +1,154 @@
+"""A person's own folder of images, with a CSV of labels or a folder for each class, as a data set."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fewlabels.data import rules
+from fewlabels.data.csv_labels import Given, Labels, read_labels
+from fewlabels.data.dataset import TRAIN, UNLABELLED, Dataset, FileImages, Flip
+from fewlabels.data.decode import Progress
+from fewlabels.data.faults import DataFaults, Fault, Note, shortened
+from fewlabels.data.remember import Seen
+from fewlabels.data.scan import faults_of, find_images, look_at
+from fewlabels.data.tree_labels import read_tree
+
+_SMALL = 64
+"""Pictures whose short side is at most this are often characters, which are not to be mirrored."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A folder with all that is wrong with it."""
+
+    dataset: Dataset | None
+    """What is left without the faulty images and rows; None when nothing is, or when a fault is fatal."""
+    faults: tuple[Fault, ...]
+    notes: tuple[Note, ...]
+
+
+def read_folder(
+    root: Path, labels: Path | None = None, skip_bad: bool = False, progress: Progress | None = None
+) -> Dataset:
+    """Read a folder after looking at every image in it.
+
+    Args:
+        root: images in any nested folders.
+        labels: CSV with the columns ``path,label`` and perhaps ``split``. Without it ``root/labels.csv`` is taken, or
+            else the folders say the class.
+        skip_bad: leave out what is faulty, and say so in the notes, instead of raising.
+        progress: called while images are decoded.
+
+    Raises:
+        DataFaults: something is wrong with an image or a label.
+        UserError: there is no folder, no image or no such CSV.
+    """
+    result = survey(root, labels, progress)
+    if result.dataset is None or (result.faults and not skip_bad):
+        raise DataFaults(result.faults, root)
+    return result.dataset.with_notes(*(f"left out: {fault}" for fault in result.faults))
+
+
+def survey(root: Path, labels: Path | None = None, progress: Progress | None = None) -> Survey:
+    """Find everything that is wrong, without stopping at the first. Arguments as in :func:`read_folder`."""
+    found = find_images(root)
+    labels, csv_notes = _find_labels(root, labels)
+    told = read_labels(labels, found.files) if labels else read_tree(found.files)
+    seen = look_at(root, found.files, progress)
+    faults = [*faults_of(seen), *found.faults, *told.faults]
+    notes = [*csv_notes, *found.notes, *told.notes]
+    if not any(fault.fatal for fault in faults):
+        _apply_rules(told, seen, faults, notes)
+    dataset = _build(root, told, seen, faults, notes)
+    return Survey(dataset, tuple(faults), tuple(notes))
+
+
+def list_images(path: Path, skip_bad: bool = False, progress: Progress | None = None) -> Dataset:
+    """The images of a folder, or one image file, without labels or classes: what ``predict`` is given.
+
+    Raises:
+        DataFaults: an image is faulty and ``skip_bad`` is off, or none is good.
+        UserError: there is no such folder or file.
+    """
+    if path.is_file():
+        root, files, faults, notes = path.parent, [path.name], [], []
+    else:
+        found = find_images(path)
+        root, files, faults, notes = path, found.files, found.faults, found.notes
+    seen = look_at(root, files, progress)
+    faults = [*faults_of(seen), *faults]
+    dataset = _build(root, Labels(), seen, faults, notes)
+    if dataset is None or (faults and not skip_bad):
+        raise DataFaults(faults, path)
+    return dataset.with_notes(*(f"left out: {fault}" for fault in faults))
+
+
+def _find_labels(root: Path, labels: Path | None) -> tuple[Path | None, list[Note]]:
+    if labels is not None:
+        return labels, []
+    if (root / "labels.csv").is_file():
+        return root / "labels.csv", []
+    others = sorted(file.name for file in root.glob("*.csv"))
+    text = f"'{others[0]}' is not read; if it holds the labels, name it with --labels" if others else ""
+    return None, [Note("", text)] if others else []
+
+
+def _apply_rules(told: Labels, seen: Mapping[str, Seen], faults: list[Fault], notes: list[Note]) -> None:
+    """Add what only shows when all is read; each rule sees what the faults before it have left."""
+    given = told.given
+    faults += rules.spelling(given)
+    copies, copy_notes = rules.duplicates(seen, _without(given, faults))
+    faults += copies
+    notes += copy_notes
+    left = _without(given, faults)
+    faults += rules.without_label(left)
+    if not told.folder_is_class:
+        notes += rules.other_folder(given)
+        notes += rules.other_split(list(seen), given)
+    notes += rules.imbalance(left)
+
+
+def _without(given: Mapping[str, Given], faults: list[Fault]) -> dict[str, Given]:
+    out = {path for fault in faults for path in fault.leave_out}
+    return {path: what for path, what in given.items() if path not in out}
+
+
+def _build(
+    root: Path, told: Labels, seen: Mapping[str, Seen], faults: list[Fault], notes: list[Note]
+) -> Dataset | None:
+    out = {path for fault in faults for path in fault.leave_out}
+    paths = tuple(path for path in seen if path not in out)
+    if not paths or any(fault.fatal for fault in faults):
+        return None
+    given = [told.given.get(path, Given("", TRAIN, path)) for path in paths]
+    classes = sorted_classes({what.label for what in given if what.label})
+    index = {name: number for number, name in enumerate(classes)} | {"": UNLABELLED}
+    sizes = np.array([(seen[path].width, seen[path].height) for path in paths], np.int32)
+    return Dataset(
+        name=root.resolve().name,
+        classes=classes,
+        paths=paths,
+        splits=np.array([what.split for what in given], np.int8),
+        labels=np.array([index[what.label] for what in given], np.int64),
+        images=FileImages(root, paths, sizes, grey=not any(seen[path].colour for path in paths)),
+        flip=_flip(sizes),
+        notes=shortened(notes),
+    )
+
+
+def sorted_classes(names: set[str]) -> tuple[str, ...]:
+    """By name, or by number where all of them are numbers."""
+    try:
+        numbers = {name: float(name) for name in names}
+    except ValueError:
+        return tuple(sorted(names))
+    if not all(map(math.isfinite, numbers.values())):
+        return tuple(sorted(names))
+    return tuple(sorted(names, key=lambda name: (numbers[name], name)))
+
+
+def _flip(sizes: np.ndarray) -> Flip:
+    return "horizontal" if np.median(sizes.min(axis=1)) > _SMALL else "none"

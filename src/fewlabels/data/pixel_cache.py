@@ -1,0 +1,70 @@
+"""Decoded pixels between starts: ``.npy`` files in the cache folder, under the hash of what they were made from."""
+
+import json
+import os
+import zlib
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import PIL
+
+from fewlabels.data.cache import cache_folder, keep
+from fewlabels.data.dataset import FileImages
+from fewlabels.data.remember import Stamp
+
+LARGEST = 2 * 10**9
+"""Bytes; larger arrays are not kept."""
+TOTAL = 10 * 10**9
+"""Bytes that all arrays may take together; those used longest ago are deleted first."""
+
+_RULES = f"1, Pillow {PIL.__version__}"
+
+
+def place(images: FileImages, size: int, channels: int) -> Path | None:
+    """The cache file for these images at this size; None if a file is gone, which decoding will report."""
+    try:
+        stamps = [Stamp.of(images.root / file) for file in images.files]
+    except OSError:
+        return None
+    key = json.dumps([_RULES, str(images.root.resolve()), images.files, stamps, size, channels])
+    return cache_folder() / "pixels" / f"{sha256(key.encode()).hexdigest()[:32]}.npy"
+
+
+def load(file: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The array kept there, or None if it is absent or damaged: its last 4 bytes are its checksum."""
+    try:
+        with file.open("rb") as stream:
+            pixels = np.lib.format.read_array(stream, allow_pickle=False)
+            check = int.from_bytes(stream.read(), "little")
+        os.utime(file)
+    except (OSError, ValueError, EOFError, MemoryError):
+        return None
+    good = pixels.dtype == np.uint8 and pixels.shape == shape and zlib.crc32(pixels.data) == check
+    return pixels if good else None
+
+
+def save(file: Path, pixels: np.ndarray) -> None:
+    """Keep the array if it is not too large, and make room for it."""
+    if pixels.nbytes > LARGEST:
+        return
+    _make_room(file.parent, pixels.nbytes)
+
+    def write(stream: IO[bytes]) -> None:
+        np.lib.format.write_array(stream, pixels, allow_pickle=False)
+        stream.write(zlib.crc32(pixels.data).to_bytes(4, "little"))
+
+    keep(file, write)
+
+
+def _make_room(folder: Path, wanted: int) -> None:
+    with suppress(OSError):
+        found = sorted((file.stat().st_mtime_ns, file.stat().st_size, file) for file in folder.glob("*.npy"))
+        total = sum(size for _, size, _ in found) + wanted
+        for _, size, file in found:
+            if total <= TOTAL:
+                break
+            file.unlink()
+            total -= size

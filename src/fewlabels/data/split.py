@@ -1,0 +1,70 @@
+"""Which labels a run may see. Drawn once, saved with the run, never redrawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset
+from fewlabels.errors import UserError
+from fewlabels.randomness import key_of, permutation
+
+
+@dataclass(frozen=True)
+class LabelSplit:
+    """Row numbers of a data set, int64 and sorted. Hidden labels stay behind in the data set, for evaluation alone."""
+
+    labelled: np.ndarray
+    pool: np.ndarray
+    """What unlabelled batches are drawn from: all training images, or those without a label."""
+    val: np.ndarray
+    test: np.ndarray
+
+
+def draw(
+    dataset: Dataset,
+    seed: int,
+    num_labels: int | None = None,
+    label_fraction: float | None = None,
+    val_fraction: float = 0.0,
+    pool: str = "all",
+) -> LabelSplit:
+    """Choose the labelled images class by class, and a validation part from among them where one is asked for.
+
+    Raises:
+        UserError: where there are too few labels, too few classes, or nothing is left to learn from.
+    """
+    train = dataset.rows(TRAIN)
+    known = train[dataset.labels[train] != UNLABELLED]
+    by_class = [known[dataset.labels[known] == c] for c in range(len(dataset.classes))]
+    if sum(len(rows) > 0 for rows in by_class) < 2:
+        raise UserError(f"{dataset.name}: a classifier needs labelled images of at least two classes; label some")
+    wanted = _wanted([len(rows) for rows in by_class], dataset, num_labels, label_fraction)
+    shuffled = [rows[permutation(key_of(seed, "labels", c), len(rows)).numpy()] for c, rows in enumerate(by_class)]
+    chosen = [rows[:n] for rows, n in zip(shuffled, wanted, strict=True)]
+    held = [round(val_fraction * len(rows)) for rows in chosen]
+    if any(n and n == len(rows) for n, rows in zip(held, chosen, strict=True)):
+        raise UserError(f"--val-fraction {val_fraction} leaves a class without a labelled image; take less, or none")
+    val = np.concatenate([dataset.rows(VAL), *(rows[:n] for rows, n in zip(chosen, held, strict=True))])
+    labelled = np.sort(np.concatenate([rows[n:] for rows, n in zip(chosen, held, strict=True)]))
+    unlabelled = np.setdiff1d(train, val) if pool == "all" else np.setdiff1d(train, np.union1d(labelled, val))
+    return LabelSplit(labelled, unlabelled, np.sort(val), dataset.rows(TEST))
+
+
+def _wanted(have: list[int], dataset: Dataset, num_labels: int | None, fraction: float | None) -> list[int]:
+    """How many labels of each class: all of them, a share of each (at least one), or equal numbers."""
+    if fraction is not None:
+        return [max(1, round(fraction * n)) if n else 0 for n in have]
+    if num_labels is None:
+        return have
+    present = [c for c, n in enumerate(have) if n]
+    if num_labels < len(present):
+        raise UserError(
+            f"--num-labels {num_labels} is less than the {len(present)} classes of {dataset.name}; give at least one each"
+        )
+    if num_labels > sum(have):
+        raise UserError(f"--num-labels {num_labels} is more than the {sum(have)} labels of {dataset.name}; give fewer")
+    wanted = [0] * len(have)
+    for _ in range(num_labels):  # deal out one by one: equal where there are enough, and never more than there are
+        open_classes = [c for c in present if wanted[c] < have[c]]
+        wanted[min(open_classes, key=lambda c: (wanted[c], c))] += 1
+    return wanted

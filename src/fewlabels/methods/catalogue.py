@@ -1,0 +1,81 @@
+"""Which methods there are: a file in a task's folder is a method, and its file name is the method's name.
+
+Names and parameter names are read without importing torch, so that a typing mistake is answered at once.
+"""
+
+import ast
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewlabels.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from fewlabels.methods.method import Method, Parameters
+
+TASKS = ("classify",)
+
+
+@cache
+def method_files(task: str = "classify") -> dict[str, Path]:
+    """The methods of a task by name, e.g. ``pseudo-label`` for ``pseudo_label.py``."""
+    folder = Path(__file__).parent / task
+    return {file.stem.replace("_", "-"): file for file in sorted(folder.glob("[a-z]*.py"))}
+
+
+def method_file(name: str, task: str = "classify") -> Path:
+    """The file of one method, or a :class:`UserError` that names the nearest."""
+    files = method_files(task)
+    if name not in files:
+        raise UserError(f"there is no method '{name}'; {nearest(name, files)}")
+    return files[name]
+
+
+def load_method(name: str, task: str = "classify") -> "type[Method]":
+    """The class that the method's file defines."""
+    from fewlabels.methods.method import Method
+
+    module = import_module(f"fewlabels.methods.{task}.{method_file(name, task).stem}")
+    here = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+    (found,) = [c for c in here if issubclass(c, Method)]
+    return found
+
+
+def parameter_names(name: str, task: str = "classify") -> list[str]:
+    """The hyper-parameters of a method, read from the text of its file."""
+    classes = [n for n in ast.parse(method_file(name, task).read_text()).body if isinstance(n, ast.ClassDef)]
+    declared = [n for c in classes if c.name.endswith("Parameters") for n in c.body if isinstance(n, ast.AnnAssign)]
+    return [n.target.id for n in declared if isinstance(n.target, ast.Name)]
+
+
+def check_parameters(name: str, given: dict[str, Any], task: str = "classify") -> None:
+    """Raise :class:`UserError` for a hyper-parameter that the method lacks."""
+    known = parameter_names(name, task)
+    for parameter in given:
+        if parameter not in known:
+            hint = nearest(parameter, known) if known else "it has none"
+            raise UserError(f"method '{name}' has no parameter '{parameter}'; {hint}")
+
+
+def make_parameters(method: "type[Method]", given: dict[str, Any], num_classes: int) -> "Parameters":
+    """The method's hyper-parameters, defaults filled in, every value checked."""
+    values = {f.name: convert(f.name, given[f.name], type(f.default)) for f in fields(method.hyperparameters) if f.name in given}
+    parameters = method.hyperparameters(**values)
+    parameters.validate(num_classes)
+    return parameters
+
+
+def convert(name: str, value: Any, kind: type) -> Any:
+    """Read a typed or configured value as the kind of its default."""
+    text = str(value).lower()
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    if kind is not bool:
+        try:
+            return kind(value)
+        except (TypeError, ValueError):
+            pass
+    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    raise UserError(f"--method.{name} is {words.get(kind, kind.__name__)}, not '{value}'")

@@ -1,0 +1,59 @@
+"""FixMatch: the confident prediction on a weak view is the label of the strong view."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fewlabels.errors import UserError
+from fewlabels.methods.consistency import joint_logits, pseudo_label_loss, target_probabilities
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
+from fewlabels.methods.thresholds import above
+
+
+@dataclass(frozen=True)
+class FixMatchParameters(Parameters):
+    """Defaults of the paper's CIFAR-10 runs (Table 4 of its appendix)."""
+
+    threshold: float = parameter(0.95, "tau: confidence from which a pseudo-label counts (Sec. 2.2)")
+    weight: float = parameter(1.0, "lambda_u: weight of the unlabelled loss (Sec. 2.2)")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. 4)")
+
+    def validate(self, num_classes: int) -> None:
+        """The threshold is a probability."""
+        if not 0 <= self.threshold <= 1:
+            raise UserError(f"--method.threshold {self.threshold} is not a probability; give a value from 0 to 1")
+
+
+class FixMatch(Method):
+    """Batch statistics move in the one pass over labelled, weak and strong views together."""
+
+    title = "FixMatch"
+    paper = "Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence, NeurIPS 2020."
+    idea = (
+        "The prediction on a weakly augmented image, where it is confident, becomes the label of the same image "
+        "strongly augmented. Unsure predictions are left out, so the model learns from more images as it gets better."
+    )
+    hyperparameters = FixMatchParameters
+    unlabelled_views = ("weak", "strong")
+    p: FixMatchParameters
+
+    def losses(self, batch: Batch) -> Losses:
+        """Supervised loss + lambda_u * unlabelled loss (Sec. 2.2, Eq. 3 and 4)."""
+        (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
+        logits, weak_logits, strong_logits = joint_logits(self.model, labelled, weak, strong)
+        q = target_probabilities(weak_logits)
+        kept = above(q, self.p.threshold)
+        return Losses(
+            {
+                "supervised": cross_entropy(logits, batch.labelled.labels),
+                "unlabelled": self.p.weight * pseudo_label_loss(strong_logits, q.argmax(1), kept),
+            },
+            kept,
+        )
+
+    @torch.no_grad()
+    def accepts(self, probabilities: Tensor) -> Tensor:
+        """Trusted from the threshold on."""
+        return above(probabilities, self.p.threshold)

@@ -1,0 +1,102 @@
+"""FreeMatch: FixMatch with thresholds that follow the model's own confidence, and a term for fairness."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
+
+from fewlabels.errors import UserError
+from fewlabels.methods.consistency import joint_logits, pseudo_label_loss, target_probabilities
+from fewlabels.methods.global_batch import gather
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
+from fewlabels.methods.thresholds import SelfAdaptiveThresholds
+from fewlabels.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class FreeMatchParameters(Parameters):
+    """Defaults of the paper's CIFAR-10 runs."""
+
+    momentum: float = parameter(0.999, "lambda: momentum of the thresholds and the histograms (Eq. 5, 6 and 10)")
+    weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)")
+    fairness: float = parameter(0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch")
+
+    def validate(self, num_classes: int) -> None:
+        """The momentum is a share below 1."""
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"--method.momentum {self.momentum} is out of range; give a value from 0 to below 1")
+
+
+def normalised_ratio(share: Tensor, histogram: Tensor) -> Tensor:
+    """SumNorm(share / histogram), both (C,); classes that the histogram lacks count 0 (Eq. 12)."""
+    ratio = torch.where(histogram > 0, share / histogram.clamp_min(1e-12), torch.zeros_like(share))
+    return ratio / ratio.sum().clamp_min(1e-12)
+
+
+def fairness_loss(strong_logits: Tensor, kept: Tensor, p: Tensor, histogram: Tensor) -> Tensor:
+    """sum_c SumNorm(p/h)_c log SumNorm(pbar/hbar)_c: minimising it spreads the predictions (Eq. 11 and 12).
+
+    Args:
+        strong_logits: (B, C) of the strong views, the global batch.
+        kept: (B,) bool; pbar and hbar are the mean prediction and the histogram of these alone.
+        p: (C,) averaged prediction on weak views.
+        histogram: (C,) averaged histogram h of the predictions on weak views.
+
+    Returns:
+        A scalar; 0 without gradient where nothing is kept.
+    """
+    q = strong_logits.float().softmax(1).to(p.dtype)
+    weight = kept.to(q.dtype)[:, None] / kept.sum().clamp_min(1)
+    mean, counts = (q * weight).sum(0), (one_hot(q.argmax(1), q.shape[1]) * weight).sum(0)
+    cross = (normalised_ratio(p, histogram) * torch.log(normalised_ratio(mean, counts) + 1e-12)).sum()
+    return torch.where(kept.any(), cross, cross.new_zeros(()))
+
+
+class FreeMatch(Method):
+    """Batch statistics move in the one pass over labelled, weak and strong views together."""
+
+    title = "FreeMatch"
+    paper = "Wang et al., FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning, ICLR 2023."
+    idea = (
+        "As FixMatch, but the threshold starts low and follows the model's mean confidence, lower for classes it "
+        "predicts rarely. A fairness term keeps the predictions from falling onto few classes."
+    )
+    hyperparameters = FreeMatchParameters
+    unlabelled_views = ("weak", "strong")
+    p: FreeMatchParameters
+    histogram: Tensor
+
+    def __init__(self, model: Classifier, num_classes: int, parameters: FreeMatchParameters) -> None:
+        super().__init__(model, num_classes, parameters)
+        self.thresholds = SelfAdaptiveThresholds(num_classes, parameters.momentum)
+        self.register_buffer("histogram", torch.full((num_classes,), 1 / num_classes))
+
+    @torch.no_grad()
+    def count(self, q: Tensor) -> None:
+        """Move the histogram of predicted classes towards this batch's (Eq. 10)."""
+        counts = one_hot(gather(q).argmax(1), self.num_classes).to(q.dtype)
+        self.histogram.lerp_(counts.mean(0), 1 - self.p.momentum)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Supervised + w_u * unlabelled + w_f * fairness (Eq. 13)."""
+        (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
+        logits, weak_logits, strong_logits = joint_logits(self.model, labelled, weak, strong)
+        q = target_probabilities(weak_logits)
+        self.thresholds.update(q)
+        kept = self.thresholds.keep(q)
+        terms = {
+            "supervised": cross_entropy(logits, batch.labelled.labels),
+            "unlabelled": self.p.weight * pseudo_label_loss(strong_logits, q.argmax(1), kept),
+        }
+        if self.p.fairness:
+            self.count(q)
+            spread = fairness_loss(gather(strong_logits), gather(kept), self.thresholds.p, self.histogram)
+            terms["fairness"] = self.p.fairness * spread
+        return Losses(terms, kept)
+
+    @torch.no_grad()
+    def accepts(self, probabilities: Tensor) -> Tensor:
+        """Trusted above the threshold of the class, as the run left it."""
+        return self.thresholds.keep(probabilities)

@@ -1,0 +1,53 @@
+"""Linear probe: a logistic regression on frozen features, what an expert tries first."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from fewlabels.errors import UserError
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, parameter
+
+
+@dataclass(frozen=True)
+class LinearProbeParameters(Parameters):
+    """scikit-learn's own defaults."""
+
+    C: float = parameter(1.0, "inverse strength of the L2 penalty of scikit-learn's LogisticRegression")
+
+    def validate(self, num_classes: int) -> None:
+        """The penalty is positive."""
+        if self.C <= 0:
+            raise UserError(f"--method.C {self.C} is not positive; give a value above 0")
+
+
+class LinearProbe(Method):
+    """The trunk is never trained; batch statistics do not move."""
+
+    title = "Linear probe"
+    paper = "Common practice: logistic regression on L2-normalised features of a pretrained network."
+    idea = (
+        "The pretrained network stays as it is and turns every image into a vector of length one; a logistic "
+        "regression is fitted to the labelled vectors. The unlabelled images are not used."
+    )
+    hyperparameters = LinearProbeParameters
+    trains = False
+    head = "normalized-linear"
+    p: LinearProbeParameters
+
+    def prepare(self, pool: Pool) -> None:
+        """Fit the regression on the labelled images and put its coefficients into the head."""
+        from sklearn.linear_model import LogisticRegression
+
+        features = torch.nn.functional.normalize(pool.features(pool.labelled_index), dim=1).cpu().numpy()
+        fit = LogisticRegression(C=self.p.C, max_iter=2000).fit(features.astype(np.float64), pool.labels.cpu().numpy())
+        weight, bias = torch.from_numpy(fit.coef_), torch.from_numpy(fit.intercept_)
+        if len(fit.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
+            weight, bias = torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])
+        with torch.no_grad():
+            self.model.head.weight[torch.from_numpy(fit.classes_)] = weight.to(self.model.head.weight)
+            self.model.head.bias[torch.from_numpy(fit.classes_)] = bias.to(self.model.head.bias)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Never called: everything is done before step 0."""
+        raise AssertionError("the linear probe has no steps")

@@ -1,0 +1,90 @@
+"""Where timm is asked for a network: names, creation and what a network refuses, in our words."""
+
+from typing import Any
+
+import timm
+import torch
+from timm.models import PretrainedCfg
+from torch import Tensor, nn
+
+from fewlabels.errors import UserError, nearest
+from fewlabels.models import cnn3, cnn13, small_cnn, wide_resnet
+
+OURS = tuple(name for module in (cnn3, cnn13, small_cnn, wide_resnet) for name in module.default_cfgs)
+"""The nets that timm lacks; importing their modules registered them."""
+PAD_TYPES = ("", "same", "valid")
+
+_FAILURES = (TypeError, ValueError, RuntimeError, AssertionError, LookupError, AttributeError, ZeroDivisionError)
+"""What timm raises for a size, an option or a state dict that a network can't take."""
+
+
+def record(backbone: str) -> PretrainedCfg:
+    """Return timm's record of a backbone: its normalisation, head, and whether its image size is fixed.
+
+    UserError for a name that timm does not know, which includes its forms that fetch code's arguments from elsewhere
+    (``hf-hub:...``, ``local-dir:...``).
+    """
+    found = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
+    if found is None:
+        raise UserError(f"--backbone {backbone}: there is no such backbone; {_nearest(backbone)}")
+    return found
+
+
+def _nearest(backbone: str) -> str:
+    """Prefer a name that begins with what was typed: people leave out ends, such as ``_patch16_224``."""
+    names = timm.list_models()
+    longer = [name for name in names if name.startswith(backbone)] if backbone else []
+    return f"did you mean '{min(longer, key=len)}'?" if longer else nearest(backbone, names)
+
+
+def create(backbone: str, channels: int, image_size: int, pad_type: str | None = None, **options: Any) -> nn.Module:
+    """Create a backbone without classifier for (B, channels, image_size, image_size) images.
+
+    ``pad_type`` "same" is the padding of weights that came from TensorFlow; None leaves the backbone's own. UserError
+    where the backbone can't be built so.
+    """
+    arguments: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **options}
+    if record(backbone).fixed_input_size:
+        arguments["img_size"] = image_size
+    if pad_type is not None:
+        arguments["pad_type"] = pad_type
+    try:
+        return timm.create_model(backbone, **arguments)
+    except _FAILURES as error:
+        if pad_type is not None and "pad_type" in str(error):
+            raise UserError(
+                f"--backbone {backbone} has no padding option, but its weights ask for '{pad_type}'"
+            ) from error
+        raise UserError(f"{_refusal(backbone, channels, image_size)} ({_first_line(error)})") from error
+
+
+@torch.no_grad()
+def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int) -> int:
+    """Return D of the pooled features, found by trying one blank image; UserError where the size is refused."""
+    weight = next(backbone.parameters())
+    blank = torch.zeros(1, channels, image_size, image_size, device=weight.device, dtype=weight.dtype)
+    trunk: Any = backbone
+    was_training = backbone.training
+    backbone.eval()
+    try:
+        features: Tensor = trunk.forward_head(trunk.forward_features(blank), pre_logits=True)
+    except _FAILURES as error:
+        raise UserError(f"{_refusal(name, channels, image_size)} ({_first_line(error)})") from error
+    finally:
+        backbone.train(was_training)
+    if not isinstance(features, Tensor) or features.ndim != 2:
+        raise UserError(f"--backbone {name} gives no pooled feature vector: choose another")
+    if not features.isfinite().all():  # the mean over an empty map
+        raise UserError(_refusal(name, channels, image_size))
+    return features.shape[1]
+
+
+def _refusal(name: str, channels: int, image_size: int) -> str:
+    return (
+        f"--backbone {name} does not take {image_size} px images with {channels} channel{'s' * (channels != 1)}: "
+        "choose another --image-size or --backbone"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:160] or type(error).__name__

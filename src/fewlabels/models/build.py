@@ -1,0 +1,90 @@
+"""From a description that fits in a JSON file to a network, and nothing but the description."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from typing import Any, Literal, get_args
+
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from fewlabels.errors import UserError, nearest
+from fewlabels.models import backbones
+from fewlabels.models.classifier import Classifier, NormalizedLinear
+
+HeadKind = Literal["linear", "normalized-linear"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """All that has to be known, besides the weights, to build a classifier and feed it. Checked when it is made."""
+
+    backbone: str
+    """A name of timm's, ours included."""
+    num_classes: int
+    channels: int
+    image_size: int
+    """Height and width in pixels."""
+    head: HeadKind
+    pad_type: str | None
+    """Padding of the convolutions where the weights ask for another than the backbone's own: "", "same", "valid"."""
+    mean: tuple[float, ...]
+    """Per channel, of pixels from 0 to 1: the network sees (pixel - mean) / std."""
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backbone, str):
+            raise UserError(f"the model's backbone is {self.backbone!r}: it must be a name")
+        backbones.record(self.backbone)
+        for name in ("num_classes", "channels", "image_size"):
+            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
+                raise UserError(f"the model's {name} is {getattr(self, name)!r}: it must be a whole number, at least 1")
+        if self.head not in get_args(HeadKind):
+            raise UserError(f"the model's head is {self.head!r}: it must be one of {', '.join(get_args(HeadKind))}")
+        if self.pad_type not in (None, *backbones.PAD_TYPES):
+            raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
+        _check_statistic("mean", self.mean, self.channels)
+        _check_statistic("std", self.std, self.channels)
+        if min(self.std) <= 0:
+            raise UserError(f"the model's std is {list(self.std)}: every value must be above 0")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, one key a field."""
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "model.json") -> "ModelSpec":
+        """Read what :meth:`to_dict` wrote; UserError names ``source`` and the key that is missing, unknown or wrong."""
+        names = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in names:
+                raise UserError(f"{source}: unknown key '{key}'; {nearest(str(key), names)}")
+        for name in names:
+            if name not in values:
+                raise UserError(f"{source}: the key '{name}' is missing")
+        tuples = {name: tuple(values[name]) for name in ("mean", "std") if isinstance(values[name], list | tuple)}
+        try:
+            return cls(**{**values, **tuples})
+        except UserError as error:
+            raise UserError(f"{source}: {error}") from error
+
+
+def build(spec: ModelSpec) -> Classifier:
+    """Build the classifier with random weights, drawn from torch's generator (seed it with ``torch.manual_seed``).
+
+    UserError where the backbone does not take such images.
+    """
+    backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
+    width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
+    head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
+    if getattr(backbone, "weight_norm", False):
+        head = weight_norm(head)
+    return Classifier(backbone, head, width, spec.num_classes)
+
+
+def _check_statistic(name: str, values: object, channels: int) -> None:
+    sized = isinstance(values, tuple) and len(values) == channels
+    if not sized or not all(type(value) in (int, float) and isfinite(value) for value in values):
+        raise UserError(
+            f"the model's {name} is {values!r}: it must be one number per channel, of which there are {channels}"
+        )

@@ -1,0 +1,43 @@
+"""What a model says of images: probabilities and features, in evaluation mode, without gradient."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from fewlabels.models.classifier import Classifier
+
+
+class evaluating:
+    """Evaluation mode for the length of a ``with`` block; every submodule gets its own mode back."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.modules = {module: module.training for module in model.modules()}
+        self.model = model
+
+    def __enter__(self) -> None:
+        self.model.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for module, training in self.modules.items():
+            module.training = training
+
+
+def _autocast(model: nn.Module, bf16: bool) -> torch.autocast:
+    return torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16, enabled=bf16)
+
+
+@torch.inference_mode()
+def probabilities(model: Classifier, inputs: Iterable[Tensor], bf16: bool = False) -> Tensor:
+    """(N, K) float32 softmax on the CPU."""
+    with evaluating(model), _autocast(model, bf16):
+        parts = [model(x).float().softmax(1).cpu() for x in inputs]
+    return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
+
+
+@torch.inference_mode()
+def features(model: Classifier, inputs: Iterable[Tensor], bf16: bool = False) -> Tensor:
+    """(N, D) float32 pooled features on the CPU."""
+    with evaluating(model), _autocast(model, bf16):
+        parts = [model.features(x).float().cpu() for x in inputs]
+    return torch.cat(parts) if parts else torch.zeros(0, model.num_features)

@@ -1,0 +1,87 @@
+"""Weights as files: safetensors with their header, found on disk or downloaded. No pickle is ever read."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from fewlabels.errors import UserError, nearest
+
+_HUB_FILE = "model.safetensors"
+_TIMEOUT = 5.0
+"""Seconds after which the weights' server counts as out of reach."""
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int32, torch.int64, torch.bool)
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
+_PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".tar")
+
+
+class WeightFile(NamedTuple):
+    """What a safetensors file holds."""
+
+    name: str
+    """As the user named it."""
+    state: dict[str, Tensor]
+    header: dict[str, str]
+    """The free text entries of its header."""
+
+
+def read_file(named: str) -> WeightFile:
+    """Read the file that ``--weights`` names; UserError where it is absent, a pickle, broken or not finite."""
+    path = Path(named)
+    if not path.is_file():
+        near = nearest(named, ("imagenet", "none"))
+        raise UserError(f"--weights {named}: there is no such file; {near if near.startswith('did') else _CHOICES}")
+    with path.open("rb") as file:
+        start = file.read(4)
+    if path.suffix.lower() in _PICKLE_SUFFIXES or start.startswith(_PICKLE_STARTS):
+        raise UserError(
+            f"--weights {named} is a pickle, which can run code and is never read: if you trust it, load its state dict "
+            "yourself (weights_only=True) and write it with safetensors.torch.save_file"
+        )
+    return _read(path, named)
+
+
+def download(backbone: str, hub_id: str | None) -> WeightFile:
+    """Fetch timm's weights of a backbone, from the download cache if they are there.
+
+    The server is asked once, for 5 seconds, before anything that would try again and again. UserError where there
+    are no weights or they can't be had.
+    """
+    if not hub_id:
+        raise UserError(f"--weights imagenet: there are none for {backbone}; {_CHOICES}")
+    cached = try_to_load_from_cache(hub_id, _HUB_FILE)
+    if not isinstance(cached, str):
+        try:
+            get_hf_file_metadata(hf_hub_url(hub_id, _HUB_FILE), timeout=_TIMEOUT)
+            cached = hf_hub_download(hub_id, _HUB_FILE)
+        except (
+            Exception
+        ) as error:  # the client's errors differ from version to version; whichever it is, we have no file
+            raise UserError(
+                f"--weights imagenet: those of {backbone} can't be downloaded ({type(error).__name__}); {_CHOICES}"
+            ) from error
+    return _read(Path(cached), "imagenet")
+
+
+_CHOICES = "give --weights FILE (safetensors) or --weights none"
+
+
+def _read(path: Path, named: str) -> WeightFile:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(
+            f"--weights {named} is not a safetensors file, or only part of one ({error}): fetch it again, or convert a "
+            "pickle that you trust with safetensors.torch.save_file"
+        ) from error
+    for key, tensor in state.items():
+        if tensor.dtype not in _DTYPES:
+            raise UserError(f"--weights {named}: '{key}' is {tensor.dtype}, which no backbone here has; use float32")
+        if not tensor.isfinite().all():
+            raise UserError(f"--weights {named}: '{key}' holds values that are not finite; fetch the file again")
+    return WeightFile(named, state, header)

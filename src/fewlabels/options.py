@@ -1,0 +1,151 @@
+"""Every option of a training run, declared once: the command line, ``config.yaml`` and the Python API read this.
+
+This module imports neither torch nor numpy, so that ``--help`` and usage errors are quick.
+"""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from fewlabels.errors import UserError, nearest
+
+
+def option(default: Any, help: str, group: str = "training") -> Any:
+    """Declare one option: its default (None: decided by the rule in ``docs/defaults.md``), its help, its group."""
+    return field(default=default, metadata={"help": help, "group": group})
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What ``fewlabels train`` knows. None means: decided from the data and the device, and written to config.yaml."""
+
+    data: str = option("", "a folder of images, or the name of a known data set", "data")
+    method: str = option("", "the method to train with; `fewlabels methods` lists them", "data")
+    labels: str | None = option(None, "CSV with columns path,label (default: labels.csv in the folder)", "data")
+    out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
+    root: str = option(".", "where known data sets lie", "data")
+    task: Literal["classify"] = option("classify", "what is learned", "data")
+    num_labels: int | None = option(None, "labels to train with in all, as equal per class as can be; others are hidden", "data")
+    label_fraction: float | None = option(None, "share of each class's labels to train with; others are hidden", "data")
+    label_seed: int | None = option(None, "which images are labelled (default: --seed)", "data")
+    val_fraction: float = option(0.0, "share of the labelled images held back for validation", "data")
+    pool: Literal["all", "unlabelled"] = option("all", "the unlabelled pool: all training images, or those without a label", "data")
+    skip_bad: bool = option(False, "go on without the files and rows that are faulty", "data")
+    seed: int = option(0, "seed of everything that is drawn")
+    steps: int | None = option(None, "optimiser steps in all")
+    batch_size: int | None = option(None, "labelled images in a batch; mu times as many unlabelled ones come with them")
+    backbone: str | None = option(None, "any timm model, or small_cnn, wrn_28_2, cnn13, cnn3", "model")
+    weights: str | None = option(None, "imagenet, none, or a .safetensors file", "model")
+    freeze: bool | None = option(None, "keep the backbone fixed; a few views of each image are embedded once", "model")
+    image_size: int | None = option(None, "side of the square that every image is resized to, in pixels", "model")
+    flip: Literal["none", "horizontal", "both"] | None = option(None, "mirror images that mean the same", "model")
+    weak: str | None = option(None, "the view to use where the method says weak", "model")
+    strong: str | None = option(None, "the view to use where the method says strong", "model")
+    optimizer: Literal["sgd", "adamw"] = option("sgd", "the optimiser", "optimisation")
+    lr: float | None = option(None, "learning rate of the head, and of the backbone where it starts from nothing", "optimisation")
+    backbone_lr: float | None = option(None, "learning rate of a pretrained backbone", "optimisation")
+    weight_decay: float = option(5e-4, "weight decay; not on biases and normalisation", "optimisation")
+    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning rate over time; cosine is FixMatch's 7/16", "optimisation")
+    warmup: int = option(0, "steps over which the learning rate rises from 0", "optimisation")
+    clip: float = option(0.0, "largest norm of the gradient; 0 does not clip", "optimisation")
+    ema: float = option(0.999, "decay of the weight average that is evaluated; 0 evaluates the last weights", "optimisation")
+    eval_every: int | None = option(None, "steps between evaluations (default: a tenth of the run)")
+    precision: Literal["fp32", "bf16"] | None = option(None, "arithmetic of the network", "machine")
+    device: str | None = option(None, "cpu, cuda, cuda:N or mps (default: the best there is)", "machine")
+    workers: int | None = option(None, "processes that decode images which do not fit in memory", "machine")
+    memory: float | None = option(None, "GiB that decoded images may take (default: a quarter of what is free)", "machine")
+    threads: int | None = option(None, "CPU threads (default: all cores)", "machine")
+    parameters: dict[str, Any] = field(default_factory=dict, metadata={"help": "hyper-parameters", "group": ""})
+
+    def replaced(self, values: dict[str, Any]) -> "TrainOptions":
+        """A copy with other values, each read as its option's type; unknown names are refused."""
+        merged = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            merged[name] = read_value(name, value)
+        return TrainOptions(**merged)
+
+
+def option_names() -> list[str]:
+    """All names, as attributes are written."""
+    return [f.name for f in fields(TrainOptions)]
+
+
+def flag(name: str) -> str:
+    """How an option is typed: ``label_seed`` is ``--label-seed``."""
+    return "--" + name.replace("_", "-")
+
+
+def read_value(name: str, value: Any) -> Any:
+    """One option's value from text or YAML, or a :class:`UserError` that says what it must be."""
+    by_name = {f.name: f for f in fields(TrainOptions)}
+    if name not in by_name:
+        raise UserError(f"there is no option '{flag(name)}'; {nearest(name.replace('_', '-'), [n.replace('_', '-') for n in by_name])}")
+    if name == "parameters":
+        if not isinstance(value, dict):
+            raise UserError("parameters: must be a list of NAME: VALUE")
+        return dict(value)
+    return _convert(flag(name), value, by_name[name].type)
+
+
+def _convert(name: str, value: Any, kind: Any) -> Any:
+    if isinstance(kind, UnionType):
+        if value is None:
+            return None
+        (kind,) = [k for k in get_args(kind) if k is not NoneType]
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise UserError(f"{name} can't be '{value}'; {nearest(str(value), get_args(kind))}")
+        return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise UserError(f"{name} is true or false, not '{value}'")
+        return value
+    try:
+        if kind is int and str(value).lstrip("+-").isdigit():
+            return int(value)
+        if kind in (float, str) and not isinstance(value, bool):
+            return kind(value)
+    except ValueError:
+        pass
+    raise UserError(f"{name} is {'a whole number' if kind is int else 'a number'}, not '{value}'")
+
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "num_labels": (1, float("inf")), "label_fraction": (0, 1), "val_fraction": (0, 0.9), "steps": (0, float("inf")),
+    "batch_size": (1, float("inf")), "image_size": (8, 2048), "lr": (0, float("inf")), "backbone_lr": (0, float("inf")),
+    "weight_decay": (0, float("inf")), "warmup": (0, float("inf")), "clip": (0, float("inf")), "ema": (0, 0.999999),
+    "eval_every": (1, float("inf")), "workers": (0, 256), "memory": (0, float("inf")),
+    "threads": (1, 4096), "seed": (0, 2**63 - 1), "label_seed": (0, 2**63 - 1),
+}  # fmt: skip
+
+
+def validate(options: TrainOptions) -> None:
+    """Raise :class:`UserError` for values out of range or that contradict each other."""
+    for name, (low, high) in LIMITS.items():
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+            raise UserError(f"{flag(name)} {value} is out of range; give a value {bound}")
+    if options.num_labels is not None and options.label_fraction is not None:
+        raise UserError("--num-labels and --label-fraction say the same thing; give one of them")
+    if not options.data:
+        raise UserError("name the data: a folder of images, or a known data set such as 'digits'")
+    if not options.method:
+        raise UserError("name a method with --method; `fewlabels methods` lists them")
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The options in a YAML file; a run's own config.yaml may be given too, its record of versions is passed over."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"--config {file}: there is no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {file}: not YAML ({' '.join(str(error).split())}); fix that line") from None
+    if not isinstance(content, dict):
+        raise UserError(f"--config {file}: must hold lines such as 'method: fixmatch'")
+    content.pop("record", None)
+    return {name.replace("-", "_"): read_value(name.replace("-", "_"), value) for name, value in content.items()}

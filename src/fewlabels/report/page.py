@@ -1,0 +1,91 @@
+"""The report: one page that opens offline, reads without JavaScript, and carries its own data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fewlabels.report.curves import compared_charts
+from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, plural, section
+from fewlabels.report.sections import method_name, run_parts, verdict_part
+from fewlabels.report.summary import Example, RunSummary, read_summary
+from fewlabels.report.thumbnail import thumbnail
+from fewlabels.report.verdict import accuracy_source
+
+__all__ = ["Example", "RunSummary", "read_summary", "render", "thumbnail"]
+
+# The policy makes the browser itself refuse any request, whatever a class or a file is called.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_EVIDENCE = {"test": "test images", "val": "validation images", "cross_fit": "estimate"}
+
+
+def render(runs: Sequence[RunSummary]) -> str:
+    """The page of one run, or of several side by side.
+
+    Args:
+        runs: at least one; their order is kept.
+    """
+    assert runs
+    title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    body = _single(runs[0]) if len(runs) == 1 else _several(runs)
+    data = "".join(run.embed(index) for index, run in enumerate(runs))
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<title>{esc(title)} – fewlabels</title><style>{style}</style></head>"
+        f"<body><main>{body}</main>{data}</body></html>\n"
+    )
+
+
+def _single(run: RunSummary) -> str:
+    header = f'<header><p class="brand">fewlabels report: {esc(run.name)}</p>{verdict_part(run, 1)}</header>'
+    return header + run_parts(run, 2)
+
+
+def _several(runs: Sequence[RunSummary]) -> str:
+    """The comparison, then each run as on its own page, one heading level deeper."""
+    ranked = [(source[1]["accuracy"], run.name) for run in runs if (source := accuracy_source(run))]
+    best = f"{max(ranked)[1]} has the highest accuracy, {percent(max(ranked)[0])}." if ranked else ""
+    header = (
+        f'<header><p class="brand">fewlabels report</p><h1 class="headline">{len(runs)} runs side by side</h1>'
+        f'<p class="certainty">{esc(best)} Where intervals overlap, the order may be chance.</p></header>'
+    )
+    comparison = section("The runs compared", _comparison(runs), 2)
+    curves = section("Learning curves", compared_charts(runs), 2)
+    articles = "".join(
+        f'<article id="run-{index}"><p class="brand">Run {index}: {esc(run.name)}</p>'
+        f"{verdict_part(run, 2)}{run_parts(run, 3)}</article>"
+        for index, run in enumerate(runs, 1)
+    )
+    return header + comparison + curves + articles
+
+
+def _comparison(runs: Sequence[RunSummary]) -> str:
+    """A row per run with the figures one chooses by."""
+    header = ("run", "method", "labels", "accuracy", "95\u00a0% interval", "counted on", "accepted labels", "time")
+    return Table("The runs side by side", header, [_row(index, run) for index, run in enumerate(runs, 1)]).html(
+        "figures"
+    )
+
+
+def _row(index: int, run: RunSummary) -> list[object]:
+    source = accuracy_source(run)
+    split, figures = source if source else ("", {})
+    counted = _EVIDENCE.get(split, "–")
+    if figures.get("num_images"):
+        counted = (
+            f"{figures['num_images']:,} {counted}"
+            if split != "cross_fit"
+            else plural(figures["num_images"], "estimate")
+        )
+    seconds = (run.metrics.get("train") or {}).get("seconds")
+    return [
+        Html(f'<a href="#run-{index}">{esc(run.name)}</a>'),
+        method_name(run),
+        f"{sum(run.label_counts.values()):,}",
+        percent(figures["accuracy"]) if source else "–",
+        interval(figures) or "–",
+        counted,
+        f"{sum(run.pseudo_counts.values()):,}",
+        duration(float(seconds)) if seconds is not None else "–",
+    ]

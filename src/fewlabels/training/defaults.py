@@ -1,0 +1,60 @@
+"""The one rule by which options that were not given are decided, from the data and the device (docs/defaults.md)."""
+
+from dataclasses import dataclass, replace
+
+from fewlabels.data.dataset import Flip
+from fewlabels.options import TrainOptions
+
+SMALL = 64
+"""Images whose shorter side is at most this many pixels are small pictures; larger ones are photographs."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rule looks at."""
+
+    short_side: int
+    """Median over the images, in pixels."""
+    flip: Flip
+    accelerated: bool
+    """The device is not a CPU."""
+    trains: bool
+    """The method has steps at all."""
+
+
+def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
+    """Fill in every option that is None."""
+    small = (options.image_size or facts.short_side) <= SMALL
+    defaults = _small(facts) if small else _photographs(facts)
+    if options.weights == "none" or options.backbone is not None:
+        defaults |= {"weights": "none" if small else defaults["weights"]}
+    if (options.weights or defaults["weights"]) == "none":
+        defaults |= {"freeze": False, "backbone_lr": options.lr or 0.03}
+    if not facts.trains:
+        defaults |= {"freeze": True, "steps": 0}
+    if options.freeze or (options.freeze is None and defaults["freeze"]):
+        defaults |= {"steps": defaults["steps"] and 1500, "batch_size": 64}
+    defaults["label_seed"] = options.seed
+    filled = {k: v for k, v in defaults.items() if getattr(options, k) is None}
+    decided = replace(options, **filled)
+    assert decided.steps is not None
+    return decided if decided.eval_every else replace(decided, eval_every=max(1, decided.steps // 10))
+
+
+def _small(facts: Facts) -> dict:
+    """Trained from nothing, at the size they have."""
+    return {
+        "image_size": max(8, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
+        "freeze": False, "lr": 0.03, "backbone_lr": 0.03, "batch_size": 64 if facts.accelerated else 16,
+        "steps": 20000 if facts.accelerated else 3000, "workers": 2,
+    }  # fmt: skip
+
+
+def _photographs(facts: Facts) -> dict:
+    """From ImageNet weights; on a CPU only the head is trained, on features that are computed once."""
+    return {
+        "image_size": min(224, max(96, facts.short_side // 32 * 32)), "flip": facts.flip,
+        "backbone": "mobilenetv2_100", "weights": "imagenet", "freeze": not facts.accelerated,
+        "lr": 0.03, "backbone_lr": 0.003, "batch_size": 32 if facts.accelerated else 8,
+        "steps": 10000 if facts.accelerated else 1000, "workers": 2,
+    }  # fmt: skip

@@ -1,0 +1,156 @@
+"""Builds the pieces of a run from its options: data, split, views, model, method."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewlabels.augment.views import Normalize, View, make_view
+from fewlabels.data.dataset import TRAIN, UNLABELLED, ArrayImages, Dataset
+from fewlabels.data.split import LabelSplit, draw
+from fewlabels.data.store import Store, open_store
+from fewlabels.errors import UserError
+from fewlabels.methods.catalogue import load_method, make_parameters
+from fewlabels.methods.method import Method
+from fewlabels.models.build import HeadKind, ModelSpec, build
+from fewlabels.models.inference import features, probabilities
+from fewlabels.models.precision import Precision
+from fewlabels.models.weights import Weights, load_weights, resolve_weights
+from fewlabels.options import TrainOptions
+from fewlabels.randomness import key_of, permutation
+from fewlabels.training.defaults import Facts
+from fewlabels.training.images import Images
+
+
+class Prepared(NamedTuple):
+    """The pieces, before anything moved."""
+
+    options: TrainOptions
+    dataset: Dataset
+    split: LabelSplit
+    images: Images
+    spec: ModelSpec
+    method: Method
+    labelled_views: dict[str, View]
+    unlabelled_views: dict[str, View]
+    precision: Precision
+    notes: list[str]
+
+
+def facts_of(dataset: Dataset, device: torch.device, trains: bool) -> Facts:
+    """What the defaults are decided from."""
+    if isinstance(dataset.images, ArrayImages):
+        short = min(dataset.images.pixels.shape[1:3])
+    else:
+        short = int(np.median(dataset.images.sizes.min(1)))
+    return Facts(short, dataset.flip, device.type != "cpu", trains)
+
+
+def is_grey(dataset: Dataset) -> bool:
+    """Has no image colour?"""
+    images = dataset.images
+    return images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
+
+
+def draw_split(dataset: Dataset, options: TrainOptions) -> LabelSplit:
+    """The run's labels, and a check that the pool and the labels go together."""
+    assert options.label_seed is not None
+    split = draw(
+        dataset, options.label_seed, options.num_labels, options.label_fraction, options.val_fraction, options.pool
+    )
+    if not len(split.pool):
+        raise UserError("no unlabelled image is left with --pool unlabelled; use --pool all or label fewer")
+    return split
+
+
+def statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation per channel, for pixels from 0 to 1, of at most 2000 training images."""
+    train = torch.from_numpy(dataset.rows(TRAIN))
+    some = train[permutation(key_of("statistics"), len(train))[:2000]]
+    total, square, count = torch.zeros(store.channels).double(), torch.zeros(store.channels).double(), 0
+    for pixels in store.stream(torch.split(some, 256)):
+        x = pixels.cpu().double() / 255
+        total, square = total + x.sum((0, 2, 3)), square + (x * x).sum((0, 2, 3))
+        count += x.shape[0] * x.shape[2] * x.shape[3]
+    mean = total / count
+    std = (square / count - mean**2).clamp_min(1e-6).sqrt()
+    return tuple(mean.float().tolist()), tuple(std.float().tolist())
+
+
+def make_model_spec(options: TrainOptions, dataset: Dataset, store: Store, weights: Weights, head: HeadKind) -> ModelSpec:
+    """Everything that predict must know of the model, as model.json will hold it."""
+    assert options.backbone is not None
+    own = (weights.mean, weights.std) if weights.mean and weights.std else statistics(store, dataset)
+    return ModelSpec(
+        backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
+        head=head, pad_type=weights.pad_type, mean=own[0], std=own[1],
+    )  # fmt: skip
+
+
+def prepare(options: TrainOptions, dataset: Dataset, device: torch.device, precision: Precision) -> Prepared:
+    """Build everything. ``options`` are decided: nothing in them is None that the rule decides."""
+    assert options.backbone and options.weights and options.image_size and options.flip
+    split = draw_split(dataset, options)
+    kind = load_method(options.method)
+    parameters = make_parameters(kind, options.parameters, len(dataset.classes))
+    channels = 1 if is_grey(dataset) and options.weights == "none" else 3
+    weights = resolve_weights(options.backbone, options.weights, channels, options.image_size)
+    memory = int((options.memory or _free_memory() / 4) * 2**30)
+    store = open_store(dataset, options.image_size, channels, device, memory, options.workers or 0)
+    spec = make_model_spec(options, dataset, store, weights, kind.head)
+    torch.manual_seed(key_of(options.seed, "model") % (1 << 63))
+    model = build(spec)
+    notes = [*dataset.notes, *load_weights(model, weights)]
+    method = kind(model, len(dataset.classes), parameters)
+    if precision.channels_last:
+        method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    names = {"weak": options.weak or "weak", "strong": options.strong or "strong"}
+    to_input = Normalize(spec.mean, spec.std, precision.channels_last).to(device)
+    views = {n: make_view(names.get(n, n), options.flip) for n in (*kind.labelled_views, *kind.unlabelled_views)}
+    return Prepared(
+        options, dataset, split, Images(store, to_input), spec, method.to(device),
+        {n: views[n] for n in kind.labelled_views}, {n: views[n] for n in kind.unlabelled_views}, precision, notes,
+    )  # fmt: skip
+
+
+def _free_memory() -> float:
+    """GiB of main memory that are free; 4 where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable"):
+                return int(line.split()[1]) / 2**20
+    except OSError:
+        pass
+    return 4.0
+
+
+@dataclass(frozen=True)
+class TrainingPool:
+    """All training images, as :class:`fewlabels.methods.method.Pool` promises them."""
+
+    method: Method
+    images: Images
+    labelled_index: Tensor
+    labels: Tensor
+    num_images: int
+    bf16: bool
+
+    def features(self, index: Tensor) -> Tensor:
+        """Pooled features of the images as they are."""
+        return features(self.method.model, self.images.plain(index), self.bf16)
+
+    def probabilities(self, index: Tensor) -> Tensor:
+        """Class probabilities of the images as they are."""
+        return probabilities(self.method.model, self.images.plain(index), self.bf16)
+
+
+def training_pool(prepared: Prepared) -> TrainingPool:
+    """The pool of a run."""
+    rows = torch.from_numpy(prepared.split.labelled)
+    labels = torch.from_numpy(prepared.dataset.labels)[rows]
+    assert bool((labels != UNLABELLED).all())
+    images, bf16 = prepared.images, prepared.precision.name == "bf16"
+    return TrainingPool(prepared.method, images, rows, labels, len(prepared.split.pool), bf16)

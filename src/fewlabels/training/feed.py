@@ -1,0 +1,114 @@
+"""From a step number to the batch that a method sees."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fewlabels.augment.views import View
+from fewlabels.methods.method import Batch, Labelled, Unlabelled
+from fewlabels.randomness import Draws, key_of
+from fewlabels.sampling.schedule import Rows, Stream
+from fewlabels.training.images import Images
+
+
+class ViewMaker(Protocol):
+    """Gives the named views of the rows of each step, in order."""
+
+    def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
+        """For each (step, labelled rows, unlabelled rows): the labelled views, and the unlabelled views."""
+        ...
+
+
+@dataclass(frozen=True)
+class PixelViews:
+    """Views drawn from pixels, anew at every step."""
+
+    images: Images
+    labelled: tuple[View, ...]
+    unlabelled: tuple[View, ...]
+    seed: int
+
+    def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
+        """One look into the store per step, for labelled and unlabelled images together."""
+        rows = iter(rows)
+        asked: list[tuple[int, Rows, Rows | None]] = []
+
+        def indices() -> Iterator[Tensor]:
+            for step, labelled, unlabelled in rows:
+                asked.append((step, labelled, unlabelled))
+                yield labelled.rows if unlabelled is None else torch.cat([labelled.rows, unlabelled.rows])
+
+        for pixels in self.images.stream(indices()):
+            step, labelled, unlabelled = asked.pop(0)
+            cut = len(labelled.rows)
+            first = self._draw("labelled", step, pixels[:cut], labelled.slots, self.labelled)
+            second = () if unlabelled is None else self._draw(
+                "unlabelled", step, pixels[cut:], unlabelled.slots, self.unlabelled
+            )  # fmt: skip
+            yield first, second
+
+    def _draw(self, part: str, step: int, pixels: Tensor, slots: Tensor, views: tuple[View, ...]) -> tuple[Tensor, ...]:
+        keys = [key_of(self.seed, part, step, number) for number in range(len(views))]
+        drawn = [view(pixels, Draws(key, slots)) for view, key in zip(views, keys, strict=True)]
+        return tuple(self.images.to_input(view) for view in drawn)
+
+
+@dataclass(frozen=True)
+class EmbeddedViews:
+    """Views whose features were computed once, for a frozen trunk: each step picks one of the few kept per image."""
+
+    features: dict[str, Tensor]
+    """Per view name (N, V, D) float32; rows that are never asked for are zero."""
+    labelled: tuple[str, ...]
+    unlabelled: tuple[str, ...]
+    seed: int
+
+    def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
+        """Features in the place of pixels."""
+        for step, labelled, unlabelled in rows:
+            first = self._pick("labelled", step, labelled, self.labelled)
+            yield first, () if unlabelled is None else self._pick("unlabelled", step, unlabelled, self.unlabelled)
+
+    def _pick(self, part: str, step: int, rows: Rows, names: tuple[str, ...]) -> tuple[Tensor, ...]:
+        picked = []
+        for number, name in enumerate(names):
+            kept = self.features[name]
+            draws = Draws(key_of(self.seed, part, step, number), rows.slots)
+            choice = draws.integers(kept.shape[1])[:, 0]
+            picked.append(kept[rows.rows.to(kept.device), choice.to(kept.device)])
+        return tuple(picked)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """All batches of a run."""
+
+    maker: ViewMaker
+    labelled: Stream
+    unlabelled: Stream | None
+    labels: Tensor
+    """(N,) int64 on the device, filled for labelled rows only."""
+    steps: int
+    seed: int
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """The batches of steps ``start`` to the end."""
+        device = self.labels.device
+
+        def rows() -> Iterator[tuple[int, Rows, Rows | None]]:
+            for step in range(start, self.steps):
+                yield step, self.labelled.at(step), self.unlabelled.at(step) if self.unlabelled else None
+
+        for (step, labelled, unlabelled), (first, second) in zip(rows(), self.maker.views(rows()), strict=True):
+            index = labelled.rows.to(device)
+            own = unlabelled or labelled
+            yield Batch(
+                Labelled(first, self.labels[index], index),
+                Unlabelled(second, unlabelled.rows.to(device) if unlabelled else index[:0]),
+                step,
+                step / max(1, self.steps),
+                Draws(key_of(self.seed, "method", step), own.slots),
+            )

@@ -1,0 +1,58 @@
+"""A frozen trunk: a few views of each training image are embedded once, and heads train on what was kept."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from fewlabels.augment.views import View
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.inference import features
+from fewlabels.randomness import Draws, key_of
+from fewlabels.training.images import Images
+
+KEPT_VIEWS = 2
+"""Views kept per image and view name."""
+
+
+def freeze(model: Classifier) -> None:
+    """Keep the trunk's weights and batch statistics as they are; only the head learns."""
+    model.backbone.requires_grad_(False)
+    model.backbone.eval()
+
+
+def embed_views(
+    model: Classifier,
+    images: Images,
+    rows: Tensor,
+    num_images: int,
+    views: dict[str, View],
+    seed: int,
+    bf16: bool,
+    progress: Callable[[int, int], None],
+) -> dict[str, Tensor]:
+    """For each view name (N, KEPT_VIEWS, D) features of the rows; ``identity`` needs one only.
+
+    The draws are keyed by the image's row, not by a slot, so that what is kept of an image does not depend on the
+    others.
+    """
+    kept = {}
+    total = sum(1 if name == "identity" else KEPT_VIEWS for name in views) * len(rows)
+    done = 0
+    for name, view in views.items():
+        count = 1 if name == "identity" else KEPT_VIEWS
+        kept[name] = torch.zeros(num_images, count, model.num_features)
+        for number in range(count):
+            key = key_of(seed, "embedded", name, number)
+
+            def inputs(view: View = view, key: int = key) -> Iterator[Tensor]:
+                chunks = torch.split(rows, images.chunk)
+                for chunk, pixels in zip(chunks, images.stream(chunks), strict=True):
+                    nonlocal done
+                    yield images.to_input(view(pixels, Draws(key, chunk)))
+                    done += len(chunk)
+                    progress(done, total)
+
+            kept[name][rows, number] = features(model, inputs(), bf16)
+    device = next(model.parameters()).device
+    return {name: tensor.to(device) for name, tensor in kept.items()}

@@ -1,0 +1,164 @@
+"""The loop that every method runs in."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.optim import Optimizer
+
+from fewlabels.errors import Interrupted, UserError
+from fewlabels.methods.method import Method
+from fewlabels.models.classifier import Classifier
+from fewlabels.randomness import key_of
+from fewlabels.training import checkpoint as checkpoints
+from fewlabels.training.averaging import WeightAverage
+from fewlabels.training.checkpoint import Checkpoint, part, prefixed
+from fewlabels.training.feed import Feed
+from fewlabels.training.observer import RunningMeans
+from fewlabels.training.optimisation import Optimisation, clip_gradient, lr_factor, set_lr
+
+CHECKPOINT_STEPS = 100
+CHECKPOINT_SECONDS = 30.0
+LOOK_STEPS = 20
+"""Steps between two looks at the device: is the loss finite, what does the progress bar show."""
+
+Evaluate = Callable[[Classifier, Method], dict[str, Any]]
+Show = Callable[[int, dict[str, float]], None]
+
+
+@dataclass
+class Trainer:
+    """Everything that moves during a run, and how it moves."""
+
+    fabric: Fabric
+    method: Method
+    optimizer: Optimizer
+    average: WeightAverage
+    feed: Feed
+    how: Optimisation
+    seed: int
+    eval_every: int
+    folder: Path
+    """Where checkpoints go."""
+    evaluate: Evaluate
+    show: Show
+    history: list[dict[str, Any]] = field(default_factory=list)
+    step: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.means = RunningMeans(self.fabric.device)
+        self._clock = time.monotonic()
+        self._saved = (-1, 0.0)
+
+    def run(self) -> None:
+        """Train from the present step to the last.
+
+        Raises:
+            Interrupted: after SIGTERM or Ctrl-C, when the state is saved.
+            UserError: where the loss is no longer a number; the last good checkpoint stays.
+        """
+        module, optimizer = self.fabric.setup(self.method, self.optimizer)
+        self._clock = time.monotonic()
+        if self.step == 0:
+            self._save()
+        with _stop_signals() as stopped:
+            for batch in self.feed.batches(self.step):
+                torch.manual_seed(key_of(self.seed, "dropout", self.step, self.fabric.global_rank) % (1 << 63))
+                set_lr(optimizer, lr_factor(self.step, self.feed.steps, self.how.schedule, self.how.warmup))
+                losses = module(batch)
+                total = torch.stack(list(losses.terms.values())).sum()
+                self.fabric.backward(total)
+                if self.how.clip:
+                    clip_gradient(optimizer, self.how.clip)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                self.method.after_step()
+                self.average.update(self.method.model)
+                self.means.add(losses, total)
+                self.step += 1
+                self._look()
+                if stopped:
+                    self._save()
+                    raise Interrupted(stopped[0])
+        self._save()
+
+    def _look(self) -> None:
+        """Between steps: show, evaluate, save, each when it is due."""
+        last = self.step == self.feed.steps
+        if self.step % LOOK_STEPS == 0 or last:
+            self._refuse_non_finite()
+            self.show(self.step, self.means.means())
+        if self.step % self.eval_every == 0 or last:
+            self._refuse_non_finite()
+            self._evaluate()
+        steps, seconds = self.step - self._saved[0], time.monotonic() - self._saved[1]
+        if steps >= CHECKPOINT_STEPS or seconds >= CHECKPOINT_SECONDS:
+            self._refuse_non_finite()
+            self._save()
+
+    def _refuse_non_finite(self) -> None:
+        if not bool(self.means.finite):
+            raise UserError(
+                f"the loss is no longer a number before step {self.step}; the last good checkpoint is in {self.folder}; "
+                f"train anew with a smaller --lr (now {self.how.lr:g}) or with --clip 1"
+            )
+
+    def _evaluate(self) -> None:
+        row = {"step": self.step, "seconds": self.elapsed(), "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        self.history.append({**row, **self.means.means(), **self.evaluate(self.average.shadow, self.method)})
+        self.means.clear()
+
+    def elapsed(self) -> float:
+        """Seconds of training, those before a resume included."""
+        return self.seconds + time.monotonic() - self._clock
+
+    def _save(self) -> None:
+        self._saved = (self.step, time.monotonic())
+        if self.fabric.is_global_zero:
+            checkpoints.save(self.folder, self.state())
+
+    def state(self) -> Checkpoint:
+        """All that :meth:`restore` needs."""
+        tensors = {
+            **prefixed("method", dict(self.method.state_dict())),
+            **prefixed("average", dict(self.average.state_dict())),
+            **prefixed("optimizer", checkpoints.optimizer_tensors(self.optimizer)),
+            **prefixed("means", self.means.tensors()),
+        }
+        return Checkpoint(self.step, tensors, {"seconds": self.elapsed(), "history": self.history})
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go back to where the checkpoint was taken."""
+        where = str(self.folder)
+        checkpoints.restore_module(self.method, part("method", saved.tensors), where)
+        checkpoints.restore_module(self.average, part("average", saved.tensors), where)
+        checkpoints.restore_optimizer(self.optimizer, part("optimizer", saved.tensors))
+        self.means.restore(part("means", saved.tensors))
+        self.step, self.seconds, self.history = saved.step, saved.state["seconds"], saved.state["history"]
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """A list that receives the number of a SIGTERM or Ctrl-C instead of the program ending at once."""
+    seen: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        seen.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: whoever started the thread handles signals
+        before = {}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

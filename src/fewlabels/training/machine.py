@@ -1,0 +1,68 @@
+"""Where a run computes: device, threads, processes, and the versions that made it."""
+
+import os
+import platform
+
+import torch
+from lightning_fabric import Fabric
+
+from fewlabels import __version__
+from fewlabels.errors import UserError
+from fewlabels.models.precision import Precision
+
+
+def pick_device(asked: str | None) -> torch.device:
+    """The asked device, or the best there is.
+
+    Raises:
+        UserError: where the device does not exist here.
+    """
+    if asked is None:
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(name)
+    try:
+        device = torch.device(asked)
+    except RuntimeError:
+        raise UserError(f"--device '{asked}' is not a device; give cpu, cuda, cuda:N or mps") from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.type, False):
+        raise UserError(f"--device {asked}: this machine or this build of torch has none; use --device cpu")
+    return device
+
+
+def make_deterministic(threads: int | None) -> int:
+    """The same numbers every time: fixed thread count, deterministic kernels. Returns the thread count."""
+    if threads:
+        torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    return torch.get_num_threads()
+
+
+def make_fabric(device: torch.device, precision: Precision) -> Fabric:
+    """One process, or the process that ``torchrun`` or ``fabric run`` made this one."""
+    world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=local if world > 1 else ([device.index] if device.index is not None else 1),
+        num_nodes=max(1, world // local),
+        strategy="ddp" if world > 1 else "auto",
+        precision="bf16-mixed" if precision.name == "bf16" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def record(fabric: Fabric, threads: int) -> dict[str, str | int]:
+    """Versions and hardware, for config.yaml."""
+    import numpy
+    import timm
+    import torchvision
+
+    gpu = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else ""
+    return {
+        "fewlabels": __version__, "python": platform.python_version(), "torch": str(torch.__version__),
+        "torchvision": torchvision.__version__, "timm": timm.__version__, "numpy": numpy.__version__,
+        "hardware": gpu or f"{platform.machine()} CPU", "threads": threads, "processes": fabric.world_size,
+    }  # fmt: skip

@@ -1,0 +1,70 @@
+"""The optimiser, its parameter groups, and the learning rate as a function of the step."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.optim import SGD, AdamW, Optimizer
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How the weights are moved."""
+
+    name: Literal["sgd", "adamw"]
+    lr: float
+    backbone_lr: float
+    weight_decay: float
+    schedule: Literal["constant", "step", "cosine"]
+    warmup: int
+    clip: float
+
+
+def parameter_groups(method: nn.Module, how: Optimisation) -> list[dict]:
+    """Four groups at most: head or backbone, with weight decay or (vectors: biases, normalisation) without."""
+    groups: dict[tuple[float, float], dict] = {}
+    for name, weight in method.named_parameters():
+        if not weight.requires_grad:
+            continue
+        lr = how.backbone_lr if ".backbone." in f".{name}" else how.lr
+        decay = how.weight_decay if weight.ndim > 1 else 0.0
+        group = groups.setdefault((lr, decay), {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay})
+        group["params"].append(weight)
+    return list(groups.values())
+
+
+def make_optimizer(method: nn.Module, how: Optimisation) -> Optimizer:
+    """Fused SGD with Nesterov momentum 0.9, or fused AdamW."""
+    groups = parameter_groups(method, how)
+    if how.name == "adamw":
+        return AdamW(groups, lr=how.lr, fused=True)
+    return SGD(groups, lr=how.lr, momentum=0.9, nesterov=True, fused=True)
+
+
+def lr_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
+    """What the learning rate is multiplied by at ``step`` of ``steps``.
+
+    ``cosine`` is FixMatch's cos(7 pi t / 16 T), which ends at 0.195; ``step`` divides by 10 at half and at three
+    quarters of the run. The first ``warmup`` steps rise linearly and the schedule runs over the rest.
+    """
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, steps - warmup)
+    if schedule == "cosine":
+        return math.cos(7 * math.pi * done / 16)
+    if schedule == "step":
+        return 0.1 ** ((done >= 0.5) + (done >= 0.75))
+    return 1.0
+
+
+def set_lr(optimizer: Optimizer, factor: float) -> None:
+    """Give every group its base learning rate times the factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+
+
+def clip_gradient(optimizer: Optimizer, norm: float) -> None:
+    """Scale all gradients down where their joint norm is larger than ``norm``."""
+    torch.nn.utils.clip_grad_norm_([w for group in optimizer.param_groups for w in group["params"]], norm)

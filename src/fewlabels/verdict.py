@@ -1,0 +1,22 @@
+"""What a run came to, in a sentence or two."""
+
+import json
+from pathlib import Path
+
+
+def verdict(run: Path) -> str:
+    """Accuracy with its interval, and where to look."""
+    metrics = json.loads((run / "metrics.json").read_text())
+    lines = []
+    if test := metrics.get("test"):
+        lines.append(_accuracy(test, f"of {test['num_images']} test images are right"))
+    elif estimate := metrics.get("cross_fit"):
+        lines.append(_accuracy(estimate, "is the accuracy by cross-fitting on the labelled images; there is no test split"))
+    if unlabelled := metrics.get("unlabelled"):
+        lines.append(_accuracy(unlabelled, f"of {unlabelled['num_images']} unlabelled images with a hidden label are right"))
+    return "\n".join([*lines, f"{run / 'labels.csv'}: the label of every image", f"{run / 'report.html'}: the report"])
+
+
+def _accuracy(figures: dict, what: str) -> str:
+    low, high = (100 * figures[f"accuracy_{end}"] for end in ("low", "high"))
+    return f"{100 * figures['accuracy']:.1f} % {what} (95 % interval {low:.1f} to {high:.1f})"

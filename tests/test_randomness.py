@@ -33,7 +33,14 @@ def test_asking_for_more_numbers_does_not_move_the_first() -> None:
 
 
 def test_every_part_of_a_key_matters() -> None:
-    keys = [key_of(0, "a", 1), key_of(1, "a", 1), key_of(0, "b", 1), key_of(0, "a", 2), key_of(0, 1, "a"), key_of(0, "a")]
+    keys = [
+        key_of(0, "a", 1),
+        key_of(1, "a", 1),
+        key_of(0, "b", 1),
+        key_of(0, "a", 2),
+        key_of(0, 1, "a"),
+        key_of(0, "a"),
+    ]
     assert len(set(keys)) == len(keys)
 
 

@@ -6,7 +6,7 @@ This module imports neither torch nor numpy, so that ``--help`` and usage errors
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from fewlabels.errors import UserError, nearest
 
@@ -26,11 +26,15 @@ class TrainOptions:
     out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
     root: str = option(".", "where known data sets lie", "data")
     task: Literal["classify"] = option("classify", "what is learned", "data")
-    num_labels: int | None = option(None, "labels to train with in all, as equal per class as can be; others are hidden", "data")
+    num_labels: int | None = option(
+        None, "labels to train with in all, as equal per class as can be; others are hidden", "data"
+    )
     label_fraction: float | None = option(None, "share of each class's labels to train with; others are hidden", "data")
     label_seed: int | None = option(None, "which images are labelled (default: --seed)", "data")
     val_fraction: float = option(0.0, "share of the labelled images held back for validation", "data")
-    pool: Literal["all", "unlabelled"] = option("all", "the unlabelled pool: all training images, or those without a label", "data")
+    pool: Literal["all", "unlabelled"] = option(
+        "all", "the unlabelled pool: all training images, or those without a label", "data"
+    )
     skip_bad: bool = option(False, "go on without the files and rows that are faulty", "data")
     seed: int = option(0, "seed of everything that is drawn")
     steps: int | None = option(None, "optimiser steps in all")
@@ -43,18 +47,26 @@ class TrainOptions:
     weak: str | None = option(None, "the view to use where the method says weak", "model")
     strong: str | None = option(None, "the view to use where the method says strong", "model")
     optimizer: Literal["sgd", "adamw"] = option("sgd", "the optimiser", "optimisation")
-    lr: float | None = option(None, "learning rate of the head, and of the backbone where it starts from nothing", "optimisation")
+    lr: float | None = option(
+        None, "learning rate of the head, and of the backbone where it starts from nothing", "optimisation"
+    )
     backbone_lr: float | None = option(None, "learning rate of a pretrained backbone", "optimisation")
     weight_decay: float = option(5e-4, "weight decay; not on biases and normalisation", "optimisation")
-    schedule: Literal["constant", "step", "cosine"] = option("cosine", "learning rate over time; cosine is FixMatch's 7/16", "optimisation")
+    schedule: Literal["constant", "step", "cosine"] = option(
+        "cosine", "learning rate over time; cosine is FixMatch's 7/16", "optimisation"
+    )
     warmup: int = option(0, "steps over which the learning rate rises from 0", "optimisation")
     clip: float = option(0.0, "largest norm of the gradient; 0 does not clip", "optimisation")
-    ema: float = option(0.999, "decay of the weight average that is evaluated; 0 evaluates the last weights", "optimisation")
+    ema: float = option(
+        0.999, "decay of the weight average that is evaluated; 0 evaluates the last weights", "optimisation"
+    )
     eval_every: int | None = option(None, "steps between evaluations (default: a tenth of the run)")
     precision: Literal["fp32", "bf16"] | None = option(None, "arithmetic of the network", "machine")
     device: str | None = option(None, "cpu, cuda, cuda:N or mps (default: the best there is)", "machine")
     workers: int | None = option(None, "processes that decode images which do not fit in memory", "machine")
-    memory: float | None = option(None, "GiB that decoded images may take (default: a quarter of what is free)", "machine")
+    memory: float | None = option(
+        None, "GiB that decoded images may take (default: a quarter of what is free)", "machine"
+    )
     threads: int | None = option(None, "CPU threads (default: all cores)", "machine")
     parameters: dict[str, Any] = field(default_factory=dict, metadata={"help": "hyper-parameters", "group": ""})
 
@@ -80,7 +92,9 @@ def read_value(name: str, value: Any) -> Any:
     """One option's value from text or YAML, or a :class:`UserError` that says what it must be."""
     by_name = {f.name: f for f in fields(TrainOptions)}
     if name not in by_name:
-        raise UserError(f"there is no option '{flag(name)}'; {nearest(name.replace('_', '-'), [n.replace('_', '-') for n in by_name])}")
+        raise UserError(
+            f"there is no option '{flag(name)}'; {nearest(name.replace('_', '-'), [n.replace('_', '-') for n in by_name])}"
+        )
     if name == "parameters":
         if not isinstance(value, dict):
             raise UserError("parameters: must be a list of NAME: VALUE")
@@ -88,11 +102,18 @@ def read_value(name: str, value: Any) -> Any:
     return _convert(flag(name), value, by_name[name].type)
 
 
+def unwrap(kind: Any) -> tuple[Any, bool]:
+    """The type behind ``X | None``, and whether None is allowed."""
+    if get_origin(kind) not in (Union, UnionType):
+        return kind, False
+    (inner,) = [k for k in get_args(kind) if k is not NoneType]
+    return inner, True
+
+
 def _convert(name: str, value: Any, kind: Any) -> Any:
-    if isinstance(kind, UnionType):
-        if value is None:
-            return None
-        (kind,) = [k for k in get_args(kind) if k is not NoneType]
+    kind, optional = unwrap(kind)
+    if optional and value is None:
+        return None
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise UserError(f"{name} can't be '{value}'; {nearest(str(value), get_args(kind))}")

@@ -48,7 +48,9 @@ class Predicted:
         return text.getvalue()
 
 
-def predict(run: Path, images: Path, device: str | None = None, skip_bad: bool = False) -> tuple[Predicted, tuple[str, ...]]:
+def predict(
+    run: Path, images: Path, device: str | None = None, skip_bad: bool = False
+) -> tuple[Predicted, tuple[str, ...]]:
     """The probabilities of every image in a folder, or of one image, and what was noticed on the way.
 
     Raises:

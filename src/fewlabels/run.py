@@ -31,6 +31,7 @@ from fewlabels.training.files import write_json, write_text
 from fewlabels.training.frozen import embed_views, freeze
 from fewlabels.training.loop import Trainer
 from fewlabels.training.machine import make_deterministic, make_fabric, pick_device, record
+from fewlabels.training.observer import history_csv
 from fewlabels.training.optimisation import Optimisation, make_optimizer
 from fewlabels.training.progress import Progress
 
@@ -94,8 +95,14 @@ def _claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions
         asked, before = getattr(options, f.name), getattr(stored, f.name)
         if f.name == "parameters":
             asked, before = {k: str(v) for k, v in asked.items()}, {k: str(before.get(k)) for k in asked}
-        if asked != f.default and f.name not in ("out", "root", "data", "labels", "workers", "memory") and asked != before:
-            raise UserError(f"{out} was begun with {flag(f.name)} {before}, not {asked}; leave it out, or give another --out")
+        if (
+            asked != f.default
+            and f.name not in ("out", "root", "data", "labels", "workers", "memory")
+            and asked != before
+        ):
+            raise UserError(
+                f"{out} was begun with {flag(f.name)} {before}, not {asked}; leave it out, or give another --out"
+            )
     paths = {"data": options.data, "labels": options.labels, "root": options.root, "out": options.out}
     return replace(stored, **paths), True
 
@@ -153,7 +160,9 @@ def _feed(prepared: Prepared, fabric: Any, progress: Progress) -> Feed:
     assert options.batch_size and options.steps is not None
     size, mu = options.batch_size, getattr(method.p, "mu", 0) if prepared.unlabelled_views else 0
     if size % fabric.world_size or (size * mu) % fabric.world_size:
-        raise UserError(f"--batch-size {size} can't be shared by {fabric.world_size} processes; give a multiple of them")
+        raise UserError(
+            f"--batch-size {size} can't be shared by {fabric.world_size} processes; give a multiple of them"
+        )
     ranks = (fabric.global_rank, fabric.world_size)
     labelled = Stream(torch.from_numpy(split.labelled), size, options.seed, "labelled", *ranks)
     unlabelled = Stream(torch.from_numpy(split.pool), size * mu, options.seed, "unlabelled", *ranks) if mu else None
@@ -210,20 +219,11 @@ def _finish(out: Path, config: dict[str, Any], prepared: Prepared, trainer: Trai
     seconds = trainer.elapsed()
     per_step = (prepared.options.batch_size or 0) * (1 + getattr(prepared.method.p, "mu", 0))
     metrics["train"] = {
-        "steps": trainer.step, "seconds": round(seconds, 3),
+        "num_labels": len(prepared.split.labelled), "num_unlabelled": len(prepared.split.pool), "steps": trainer.step, "seconds": round(seconds, 3),
         "images_per_second": round(per_step * trainer.step / seconds, 3) if seconds else 0.0,
     }  # fmt: skip
     write_ledger(out / "labels.csv", prepared.dataset, prepared.split, predictions)
     summary = summarise(prepared, out.name, config, metrics, trainer.history, predictions)
-    write_text(out / "history.csv", _history(trainer))
+    write_text(out / "history.csv", history_csv(trainer.history))
     write_text(out / "report.html", render([summary]))
     write_json(out / "metrics.json", metrics)
-    for note in summary.notes:
-        if note not in prepared.notes:
-            progress.say(f"warning: {note}")
-
-
-def _history(trainer: Trainer) -> str:
-    from fewlabels.training.observer import history_csv
-
-    return history_csv(trainer.history)

@@ -11,9 +11,13 @@ def verdict(run: Path) -> str:
     if test := metrics.get("test"):
         lines.append(_accuracy(test, f"of {test['num_images']} test images are right"))
     elif estimate := metrics.get("cross_fit"):
-        lines.append(_accuracy(estimate, "is the accuracy by cross-fitting on the labelled images; there is no test split"))
+        lines.append(
+            _accuracy(estimate, "is the accuracy by cross-fitting on the labelled images; there is no test split")
+        )
     if unlabelled := metrics.get("unlabelled"):
-        lines.append(_accuracy(unlabelled, f"of {unlabelled['num_images']} unlabelled images with a hidden label are right"))
+        lines.append(
+            _accuracy(unlabelled, f"of {unlabelled['num_images']} unlabelled images with a hidden label are right")
+        )
     return "\n".join([*lines, f"{run / 'labels.csv'}: the label of every image", f"{run / 'report.html'}: the report"])
 
 

@@ -61,6 +61,7 @@ def make_summary(name: str = "freematch-digits", strength: float = 100.0) -> Run
         return [example(row) for row in rows[np.argsort(sign * sure[rows])][:6]]
 
     accepted = sure > 0.5
+    accepted[labelled] = accepted[test] = False
     metrics = classification_metrics(torch.tensor(chances[test]), torch.tensor(labels[test]))
     return RunSummary(
         name=name,

@@ -15,34 +15,38 @@ def pad_and_crop(images: Tensor, draws: Draws, fraction: float = 1 / 8) -> Tenso
     """
     assert 0 < fraction < 1
     vertical, horizontal = draws.uniform(2).split(1, dim=1)
-    rows = _shifted(images.shape[2], fraction, vertical).to(images.device, non_blocking=True)
-    columns = _shifted(images.shape[3], fraction, horizontal).to(images.device, non_blocking=True)
-    moved = images.gather(2, rows[:, None, :, None].expand(images.shape))
-    return moved.gather(3, columns[:, None, None, :].expand(images.shape))
+    height, width = images.shape[2:]
+    rows = _shifted(height, fraction, vertical).to(images.device, non_blocking=True)
+    columns = _shifted(width, fraction, horizontal).to(images.device, non_blocking=True)
+    index = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)[:, None]
+    pixels = images.flatten(2)
+    return pixels.gather(2, index.expand(pixels.shape)).view(images.shape)
 
 
 def flip(images: Tensor, draws: Draws, mode: Flip) -> Tensor:
     """Mirror left to right with probability 1/2 unless ``mode`` is "none"; with "both", top to bottom as well."""
     if mode == "none":
         return images
-    chosen = (draws.uniform(2) < 0.5)[:, :, None, None, None].to(images.device, non_blocking=True)
-    images = torch.where(chosen[:, 0], images.flip(3), images)
-    return torch.where(chosen[:, 1], images.flip(2), images) if mode == "both" else images
+    chosen = draws.uniform(2) < 0.5
+    images = _mirrored(images, chosen[:, 0], dim=3)
+    return _mirrored(images, chosen[:, 1], dim=2) if mode == "both" else images
 
 
 def cutout(images: Tensor, draws: Draws, smallest: float, largest: float, colour: tuple[int, int, int]) -> Tensor:
-    """Paint a square in one colour, of a side uniform in [smallest, largest) pixels; grey images take its first channel.
+    """Paint a square in one colour, of a side uniform in [smallest, largest) pixels.
 
-    The geometry is that of the code of USB and of kekmodel's FixMatch: the left edge is a uniform centre less half a
-    side, moved to 0 if it is outside, and truncated; the right edge is a side further, cut at the image, and included.
+    Grey images take the colour's first channel. The geometry is that of the code of USB and of kekmodel's FixMatch: the
+    left edge is a uniform centre less half a side, moved to 0 if it is outside, and truncated; the right edge is a side
+    further, cut at the image, and included.
     """
     x, y, size = draws.uniform(3).split(1, dim=1)
     side = smallest + (largest - smallest) * size
     columns = _within(images.shape[3], x, side).to(images.device, non_blocking=True)
     rows = _within(images.shape[2], y, side).to(images.device, non_blocking=True)
-    square = rows[:, None, :, None] & columns[:, None, None, :]
+    square = (rows[:, None, :, None] & columns[:, None, None, :]).view(torch.uint8)
     paint = torch.tensor(colour[: images.shape[1]], dtype=torch.uint8).to(images.device, non_blocking=True)
-    return torch.where(square, paint[:, None, None], images)
+    # Products of bytes, as torch.where and masked_fill_ take ten times as long on a CPU.
+    return (images * (1 - square)).add_(square * paint[:, None, None])
 
 
 def _shifted(size: int, fraction: float, uniform: Tensor) -> Tensor:
@@ -50,6 +54,13 @@ def _shifted(size: int, fraction: float, uniform: Tensor) -> Tensor:
     padding = max(1, int(size * fraction))
     shift = (uniform * (2 * padding + 1)).long() - padding
     return size - 1 - (size - 1 - (torch.arange(size) + shift).abs()).abs()
+
+
+def _mirrored(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
+    """Mirror the chosen images, (B,) bool on the CPU; picking whole images is faster than choosing pixel by pixel."""
+    index = torch.arange(len(images)) + len(images) * chosen
+    both = torch.cat([images, images.flip(dim)])
+    return both.index_select(0, index.to(images.device, non_blocking=True))
 
 
 def _within(size: int, centre: Tensor, side: Tensor) -> Tensor:

@@ -28,10 +28,10 @@ def look_up(images: Tensor, table: Tensor) -> Tensor:
 
 
 def affine(images: Tensor, matrix: Tensor) -> Tensor:
-    """Kernel: nearest pixel, black outside; row (a, b, c, d, e, f) of the matrix moves (ax + by + c, dx + ey + f) to (x, y).
+    """Kernel: the pixel at (x, y) is the one nearest to (a x + b y + c, d x + e y + f), and black outside the image.
 
-    The (B, 6) float64 matrix is on the CPU. Positions are those of pixel centres, in 16.16 fixed point: the arithmetic
-    of Pillow's affine transform, the same on every device.
+    The (B, 6) float64 matrix of (a, b, c, d, e, f) is on the CPU. Positions are those of pixel centres, in 16.16 fixed
+    point: the arithmetic of Pillow's affine transform, the same on every device.
     """
     height, width = images.shape[2:]
     linear = matrix.view(-1, 2, 3).mul(65536).add_(0.5)
@@ -42,10 +42,11 @@ def affine(images: Tensor, matrix: Tensor) -> Tensor:
     place = ((fixed[:, :, 0] * x)[:, :, None] + (fixed[:, :, 1] * y + fixed[:, :, 2])[..., None]) >> 16
     column, row = place.unbind(1)
     near_column, near_row = column.clamp(0, width - 1), row.clamp(0, height - 1)
-    outside = (near_column != column).logical_or_(near_row != row)
+    inside = (near_column == column).logical_and_(near_row == row).view(torch.uint8)
     index = near_row.mul_(width).add_(near_column).long().flatten(1)[:, None]
     pixels = images.flatten(2)
-    return pixels.gather(2, index.expand(pixels.shape)).view(images.shape).masked_fill_(outside[:, None], 0)
+    nearest = pixels.gather(2, index.expand(pixels.shape)).view(images.shape)
+    return nearest.mul_(inside[:, None])  # a product of bytes: masked_fill_ takes ten times as long on a CPU
 
 
 def replace(images: Tensor, result: Tensor) -> Tensor:

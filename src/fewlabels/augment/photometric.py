@@ -61,10 +61,10 @@ def _color(images: Tensor, magnitude: Tensor) -> Tensor:
 
 def _sharpness(images: Tensor, magnitude: Tensor) -> Tensor:
     pixels = images.to(torch.int16)
-    centre = pixels[:, :, 1:-1, 1:-1]
-    columns = pixels[:, :, :-2] + pixels[:, :, 1:-1] + pixels[:, :, 2:]
-    weighted = columns[..., :-2] + columns[..., 1:-1] + columns[..., 2:] + 4 * centre
-    smooth = ((weighted + 6.5) / 13).to(torch.int16)  # the weights are 1, and 5 in the middle: 13 in all
+    centre = pixels[:, :, 1:-1, 1:-1].contiguous()
+    columns = (pixels[:, :, :-2] + pixels[:, :, 1:-1]).add_(pixels[:, :, 2:])
+    weighted = (columns[..., :-2] + columns[..., 1:-1]).add_(columns[..., 2:]).add_(centre, alpha=4)
+    smooth = (weighted + 6.5).div_(13).floor_()  # the kernel's weights are 1, and 5 in the middle: 13 in all
     result = images.clone()
     result[:, :, 1:-1, 1:-1] = _blend(smooth, centre, _per_image(magnitude, images)[..., None])
     return result

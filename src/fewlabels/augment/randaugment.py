@@ -66,7 +66,7 @@ class Policy:
         """Apply to each image the operation of its index in ``chosen``, and to those with the last index none."""
         order = torch.argsort(chosen, stable=True)
         sizes = torch.bincount(chosen, minlength=len(self.choices) + 1).tolist()
-        *groups, untouched = images[order.to(images.device, non_blocking=True)].split(sizes)
+        *groups, untouched = images.index_select(0, order.to(images.device, non_blocking=True)).split(sizes)
         drawn = [
             (choice.operation, group, amount)
             for choice, group, amount in zip(self.choices, groups, magnitude[order].split(sizes), strict=False)
@@ -77,7 +77,7 @@ class Policy:
             parts = [(group, operation.prepare(group, amount)) for operation, group, amount in members]
             results.append(kernel(*(torch.cat(column) for column in zip(*parts, strict=True))))
         back = torch.argsort(order).to(images.device, non_blocking=True)
-        return torch.cat([*results, untouched])[back]
+        return torch.cat([*results, untouched]).index_select(0, back)
 
 
 USB = Policy(

@@ -51,6 +51,10 @@ VIEWS: dict[str, Callable[[Tensor, Draws, Flip], Tensor]] = {
 }
 
 
+CPU_BYTES = 1 << 20
+"""How many bytes of images a processor takes through a view at once; it changes nothing but the speed."""
+
+
 def make_view(name: str, flip: Flip) -> View:
     """The view of that name, with the mirror images that the data allow; an unknown name is a :class:`UserError`."""
     if name not in VIEWS:
@@ -60,7 +64,12 @@ def make_view(name: str, flip: Flip) -> View:
 
 def _draw(view: Callable[[Tensor, Draws, Flip], Tensor], flip: Flip, images: Tensor, draws: Draws) -> Tensor:
     assert len(images) == len(draws.slots), "every image has one slot"
-    return view(images, draws, flip)
+    if images.device.type != "cpu":
+        return view(images, draws, flip)
+    # Photographs a few at a time, so that what lies between the stages stays in the cache: several times faster.
+    rows = max(8, CPU_BYTES // images[0].numel())
+    parts = zip(images.split(rows), draws.slots.split(rows), strict=True)
+    return torch.cat([view(part, Draws(draws.key, slots), flip) for part, slots in parts])
 
 
 class Normalize(nn.Module):

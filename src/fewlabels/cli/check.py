@@ -8,7 +8,9 @@ from fewlabels.cli.parser import Parser
 def arguments(parser: Parser) -> None:
     """The data."""
     parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a known data set")
-    parser.add_argument("--labels", metavar="CSV", help="CSV with columns path,label (default: labels.csv in the folder)")
+    parser.add_argument(
+        "--labels", metavar="CSV", help="CSV with columns path,label (default: labels.csv in the folder)"
+    )
     parser.add_argument("--root", metavar="PATH", default=".", help="where known data sets lie")
 
 

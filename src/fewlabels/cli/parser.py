@@ -5,11 +5,10 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from fewlabels.errors import UserError, nearest
-from fewlabels.options import TrainOptions, flag
+from fewlabels.options import TrainOptions, flag, unwrap
 
 
 class Formatter(argparse.HelpFormatter):
@@ -41,7 +40,9 @@ class Parser(argparse.ArgumentParser):
         for word in unknown:
             if word.startswith("-"):
                 options = [o for action in self._actions for o in action.option_strings]
-                raise UserError(f"{self.prog} has no option '{word.split('=')[0]}'; {nearest(word.split('=')[0], options)}")
+                raise UserError(
+                    f"{self.prog} has no option '{word.split('=')[0]}'; {nearest(word.split('=')[0], options)}"
+                )
         if unknown:
             raise UserError(f"{self.prog} takes no further argument '{unknown[0]}'; see {self.prog} --help")
         return known
@@ -54,8 +55,12 @@ def add_training_options(parser: Parser) -> None:
         if f.name in ("data", "parameters"):
             continue
         group = groups.setdefault(f.metadata["group"], parser.add_argument_group(f.metadata["group"]))
-        kind = _plain(f.type)
-        words: dict[str, Any] = {"dest": f.name, "default": argparse.SUPPRESS, "help": _help(f.metadata["help"], f.default)}
+        kind, _ = unwrap(f.type)
+        words: dict[str, Any] = {
+            "dest": f.name,
+            "default": argparse.SUPPRESS,
+            "help": _help(f.metadata["help"], f.default),
+        }
         if kind is bool:
             group.add_argument(flag(f.name), action=argparse.BooleanOptionalAction, **words)
         elif get_origin(kind) is Literal:
@@ -67,10 +72,6 @@ def add_training_options(parser: Parser) -> None:
 def _help(text: str, default: Any) -> str:
     shown = default not in (None, "", False) and "default" not in text
     return (f"{text} (default: {default})" if shown else text).replace("%", "%%")
-
-
-def _plain(kind: Any) -> Any:
-    return next(k for k in get_args(kind) if k is not NoneType) if isinstance(kind, UnionType) else kind
 
 
 def split_method_parameters(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:

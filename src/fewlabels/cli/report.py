@@ -8,7 +8,9 @@ from fewlabels.cli.parser import Parser
 def arguments(parser: Parser) -> None:
     """The runs, and where to write."""
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run folders")
-    parser.add_argument("--out", metavar="HTML", help="the page to write (default: report.html here, or of the one run)")
+    parser.add_argument(
+        "--out", metavar="HTML", help="the page to write (default: report.html here, or of the one run)"
+    )
 
 
 def run(parser: Parser, argv: list[str]) -> None:

@@ -12,7 +12,9 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("data", nargs="?", metavar="DATA", help="a folder of images, or the name of a known data set")
     parser.add_argument("--config", metavar="FILE", help="options from a YAML file; what is typed here wins")
     parser.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
-    parser.add_argument("--method.PARAM", metavar="VALUE", help="a parameter of the method; `fewlabels methods NAME` lists them")
+    parser.add_argument(
+        "--method.PARAM", metavar="VALUE", help="a parameter of the method; `fewlabels methods NAME` lists them"
+    )
     add_training_options(parser)
 
 

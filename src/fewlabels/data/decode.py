@@ -140,4 +140,4 @@ def _describe(path: Path, error: Exception) -> str:
         return "is not an image (no known format)"
     lines = str(error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
-    return f"is truncated ({reason})" if "truncated" in reason.lower() else f"cannot be decoded ({reason})"
+    return "is truncated" if "truncated" in reason.lower() else f"cannot be decoded ({reason})"

@@ -78,9 +78,10 @@ def read_cifar(paths: Sequence[Path], label_bytes: int) -> Part:
     for path in paths:
         with _naming(path):
             rows = np.fromfile(path, np.uint8).reshape(-1, label_bytes + 3072)
-            parts.append((rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, label_bytes - 1]))
+            pixels = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+            parts.append(_part(pixels, rows[:, label_bytes - 1]))
     pixels, labels = zip(*parts, strict=True)
-    return _part(np.concatenate(pixels), np.concatenate(labels))
+    return Part(np.concatenate(pixels), np.concatenate(labels))
 
 
 def read_svhn(path: Path) -> Part:
@@ -109,6 +110,8 @@ def read_stl(images: Path, labels: Path | None) -> Part:
 def read_zip_text(path: Path) -> Part:
     """USPS's ``zip.train`` and ``zip.test``, plain or gzipped: lines of a digit and 256 grey values in [-1, 1]."""
     with _naming(path):
+        if not path.stat().st_size:
+            raise ValueError("it is empty")
         rows = np.loadtxt(path, dtype=np.float32, ndmin=2)
         pixels = np.clip(np.rint((rows[:, 1:] + 1) * 127.5), 0, 255).astype(np.uint8)
         return _part(pixels.reshape(-1, 16, 16), rows[:, 0])

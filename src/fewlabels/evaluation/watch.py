@@ -66,7 +66,9 @@ class Watch:
         accepted = method.accepts(found.to(next(method.parameters()).device)).cpu()
         guess, truth = found.argmax(1), self._labels(rows)
         known = accepted & (truth != UNLABELLED)
-        note = collapse_note(guess[accepted].bincount(minlength=len(self.dataset.classes)).tolist(), self.dataset.classes)
+        note = collapse_note(
+            guess[accepted].bincount(minlength=len(self.dataset.classes)).tolist(), self.dataset.classes
+        )
         if note:
             self.say(f"warning: {note}")
         return {

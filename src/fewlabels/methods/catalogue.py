@@ -61,7 +61,11 @@ def check_parameters(name: str, given: dict[str, Any], task: str = "classify") -
 
 def make_parameters(method: "type[Method]", given: dict[str, Any], num_classes: int) -> "Parameters":
     """The method's hyper-parameters, defaults filled in, every value checked."""
-    values = {f.name: convert(f.name, given[f.name], type(f.default)) for f in fields(method.hyperparameters) if f.name in given}
+    values = {
+        f.name: convert(f.name, given[f.name], type(f.default))
+        for f in fields(method.hyperparameters)
+        if f.name in given
+    }
     parameters = method.hyperparameters(**values)
     parameters.validate(num_classes)
     return parameters

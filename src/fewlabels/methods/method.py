@@ -105,6 +105,8 @@ class Method(nn.Module, ABC):
     """False for methods whose whole work is done in :meth:`prepare`, on a frozen trunk."""
     mixes_pixels: ClassVar[bool] = False
     """True where views are combined after they are drawn: such a method can't work from embedded views."""
+    statistics_passes: ClassVar[int] = 1
+    """Passes per step that move the running statistics of batch normalisation: a decision, tested for each method."""
     head: ClassVar[Literal["linear", "normalized-linear"]] = "linear"
     """What turns features into logits."""
 

@@ -44,7 +44,7 @@ def create(backbone: str, channels: int, image_size: int, pad_type: str | None =
     where the backbone can't be built so.
     """
     arguments: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **options}
-    if record(backbone).fixed_input_size:
+    if record(backbone).fixed_input_size:  # takes patches of one size from images of one size
         arguments["img_size"] = image_size
     if pad_type is not None:
         arguments["pad_type"] = pad_type
@@ -74,6 +74,9 @@ def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int
         backbone.train(was_training)
     if not isinstance(features, Tensor) or features.ndim != 2:
         raise UserError(f"--backbone {name} gives no pooled feature vector: choose another")
+    patch = max(getattr(getattr(backbone, "patch_embed", None), "patch_size", (1,)))
+    if image_size % patch:  # timm would leave the last rows and columns out without a word
+        raise UserError(f"--backbone {name} needs an --image-size that is a multiple of {patch}, not {image_size}")
     if not features.isfinite().all():  # the mean over an empty map
         raise UserError(_refusal(name, channels, image_size))
     return features.shape[1]

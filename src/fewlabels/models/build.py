@@ -82,7 +82,7 @@ def build(spec: ModelSpec) -> Classifier:
     return Classifier(backbone, head, width, spec.num_classes)
 
 
-def _check_statistic(name: str, values: object, channels: int) -> None:
+def _check_statistic(name: str, values: Any, channels: int) -> None:
     sized = isinstance(values, tuple) and len(values) == channels
     if not sized or not all(type(value) in (int, float) and isfinite(value) for value in values):
         raise UserError(

@@ -42,10 +42,10 @@ class SmallCNN(Trunk):
     def forward_features(self, x: Tensor) -> Tensor:
         halved_after = (1, 2, 4) if min(x.shape[-2:]) >= _LARGE else (2, 4)
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True), start=1):
-            x = norm(conv(x))
+            x = conv(x)
             if number in halved_after and min(x.shape[-2:]) // 2 >= _SMALLEST_MAP:
-                x = max_pool2d(x, 2)
-            x = relu(x, inplace=True)  # after the pooling: the maximum is the same, over a quarter of the numbers
+                x = max_pool2d(x, 2)  # before the norm, which then has a quarter of the numbers to go through
+            x = relu(norm(x), inplace=True)
         return x
 
 

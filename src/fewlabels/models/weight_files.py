@@ -38,8 +38,8 @@ def read_file(named: str) -> WeightFile:
         start = file.read(4)
     if path.suffix.lower() in _PICKLE_SUFFIXES or start.startswith(_PICKLE_STARTS):
         raise UserError(
-            f"--weights {named} is a pickle, which can run code and is never read: if you trust it, load its state dict "
-            "yourself (weights_only=True) and write it with safetensors.torch.save_file"
+            f"--weights {named} is a pickle, which can run code and is never read: if you trust it, load its state "
+            "dict yourself (weights_only=True) and write it with safetensors.torch.save_file"
         )
     return _read(path, named)
 

@@ -149,12 +149,13 @@ def _fit(backbone: str, file: WeightFile, channels: tuple[int, int], image_size:
                 backbone, target, image_size, pad_type, pretrained=True, pretrained_cfg_overlay=overlay
             )
         except UserError as error:
-            fresh = backbones.create(backbone, target, image_size, pad_type)  # raises again where the size is at fault
-            raise UserError(_mismatch(backbone, file, fresh.state_dict())) from error
+            fresh = backbones.create(backbone, target, image_size)  # raises again where the size is at fault
+            raise UserError(_mismatch(backbone, file, fresh.state_dict()) or str(error)) from error
     return loaded.state_dict()
 
 
 def _mismatch(backbone: str, file: WeightFile, own: State) -> str:
+    """Say which names and shapes differ; nothing where none does."""
     missing = [key for key in own if key not in file.state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in file.state if key not in own]
     shapes = [key for key in own if key in file.state and own[key].shape != file.state[key].shape]
@@ -163,6 +164,8 @@ def _mismatch(backbone: str, file: WeightFile, own: State) -> str:
         for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
         if keys
     ]
+    if not parts:
+        return ""
     likely = _likely_backbone(file)
     advice = f"give --backbone {likely}" if likely not in (None, backbone) else "choose other weights"
     return f"--weights {file.name} do not fit --backbone {backbone} ({'; '.join(parts)}): {advice}"

@@ -10,7 +10,7 @@ WIDTH = 360
 LEFT, RIGHT, TOP, PLOT = 46, 8, 10, 170
 COLOURS = 7
 """How many --series-N colours the page's CSS has; further series are dashed."""
-_CHARACTER = 5.8
+_CHARACTER = 6.3
 _MOST_DOTS = 40
 
 
@@ -50,9 +50,11 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def short(value: float) -> str:
-    """A number in few characters: 1,500, 20k, 0.25."""
+    """A number in few characters: 0.25, 1,500, 12.5k, 1.235M."""
+    if abs(value) >= 1_000_000:
+        return f"{value / 1_000_000:.4g}M"
     if abs(value) >= 10_000:
-        return f"{value / 1000:g}k"
+        return f"{value / 1000:.4g}k"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
 
 

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.evaluation.classification import classification_metrics, confusion
-from fewlabels.evaluation.collapse import collapse_note, imbalance_note
 from fewlabels.evaluation.cross_fit import cross_fit
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
@@ -68,14 +67,16 @@ def summarise(
     counts = given[given != UNLABELLED].bincount(minlength=len(dataset.classes)).tolist()
     pseudo = guess[free][predictions.accepted[free]].bincount(minlength=len(dataset.classes)).tolist()
     show = _Gallery(prepared, predictions, guess, given)
-    notes = [n for n in (collapse_note(pseudo, dataset.classes), imbalance_note(counts, dataset.classes)) if n]
+    method = prepared.method
+    about = {"title": method.title, "paper": method.paper, "idea": method.idea}
+    about |= {"pool_includes_labelled": prepared.options.pool == "all"}
     return RunSummary(
-        name=name, config=config, metrics=metrics, history=history, classes=list(dataset.classes),
+        name=name, config=about | config, metrics=metrics, history=history, classes=list(dataset.classes),
         confusion=confusion(guess[test], labels[test], len(dataset.classes)) if len(test) else None,
         label_counts=dict(zip(dataset.classes, counts, strict=True)),
         pseudo_counts=dict(zip(dataset.classes, pseudo, strict=True)),
         most_confident=show.by_class(free, descending=True), least_confident=show.by_class(free, descending=False),
-        doubted=show.doubted(), notes=[*notes, *prepared.notes],
+        doubted=show.doubted(), notes=prepared.notes,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewlabels.report.curves import compared_charts
-from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, plural, section
+from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, section
 from fewlabels.report.sections import method_name, run_parts, verdict_part
 from fewlabels.report.summary import Example, RunSummary, read_summary
 from fewlabels.report.thumbnail import thumbnail
@@ -14,7 +14,7 @@ __all__ = ["Example", "RunSummary", "read_summary", "render", "thumbnail"]
 
 # The policy makes the browser itself refuse any request, whatever a class or a file is called.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_EVIDENCE = {"test": "test images", "val": "validation images", "cross_fit": "estimate"}
+_EVIDENCE = {"test": "test images", "val": "validation images", "cross_fit": "labelled images (estimate)"}
 
 
 def render(runs: Sequence[RunSummary]) -> str:
@@ -44,11 +44,9 @@ def _single(run: RunSummary) -> str:
 
 def _several(runs: Sequence[RunSummary]) -> str:
     """The comparison, then each run as on its own page, one heading level deeper."""
-    ranked = [(source[1]["accuracy"], run.name) for run in runs if (source := accuracy_source(run))]
-    best = f"{max(ranked)[1]} has the highest accuracy, {percent(max(ranked)[0])}." if ranked else ""
     header = (
         f'<header><p class="brand">fewlabels report</p><h1 class="headline">{len(runs)} runs side by side</h1>'
-        f'<p class="certainty">{esc(best)} Where intervals overlap, the order may be chance.</p></header>'
+        f'<p class="certainty">{esc(_best(runs))}</p></header>'
     )
     comparison = section("The runs compared", _comparison(runs), 2)
     curves = section("Learning curves", compared_charts(runs), 2)
@@ -60,24 +58,31 @@ def _several(runs: Sequence[RunSummary]) -> str:
     return header + comparison + curves + articles
 
 
+def _best(runs: Sequence[RunSummary]) -> str:
+    """Which run leads, said only where all were judged by the same kind of images."""
+    sources = [accuracy_source(run) for run in runs]
+    if None in sources or len({source[0] for source in sources if source}) > 1:
+        return "Their accuracies were not all counted on the same kind of images, so they can't be ranked."
+    best, name = max((source[1]["accuracy"], run.name) for source, run in zip(sources, runs, strict=True) if source)
+    return f"{name} has the highest accuracy, {percent(best)}. Where intervals overlap, the order may be chance."
+
+
 def _comparison(runs: Sequence[RunSummary]) -> str:
     """A row per run with the figures one chooses by."""
     header = ("run", "method", "labels", "accuracy", "95\u00a0% interval", "counted on", "accepted labels", "time")
-    return Table("The runs side by side", header, [_row(index, run) for index, run in enumerate(runs, 1)]).html(
-        "figures"
-    )
+    return Table(
+        "Each counted on the best images it has: test, else validation, else an estimate",
+        header,
+        [_row(index, run) for index, run in enumerate(runs, 1)],
+    ).html("figures")
 
 
 def _row(index: int, run: RunSummary) -> list[object]:
     source = accuracy_source(run)
     split, figures = source if source else ("", {})
-    counted = _EVIDENCE.get(split, "–")
-    if figures.get("num_images"):
-        counted = (
-            f"{figures['num_images']:,} {counted}"
-            if split != "cross_fit"
-            else plural(figures["num_images"], "estimate")
-        )
+    counted = (
+        f"{figures['num_images']:,} {_EVIDENCE[split]}" if figures.get("num_images") else _EVIDENCE.get(split, "–")
+    )
     seconds = (run.metrics.get("train") or {}).get("seconds")
     return [
         Html(f'<a href="#run-{index}">{esc(run.name)}</a>'),

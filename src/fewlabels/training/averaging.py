@@ -1,9 +1,12 @@
 """A running average of the weights, batch statistics included: the model that is evaluated and saved."""
 
 from copy import deepcopy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+
+from fewlabels.models.classifier import Classifier
 
 
 class WeightAverage(nn.Module):
@@ -14,11 +17,12 @@ class WeightAverage(nn.Module):
     """
 
     updates: Tensor
+    shadow: Classifier
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: Classifier, decay: float) -> None:
         super().__init__()
         self.decay = decay
-        self.shadow = deepcopy(model).requires_grad_(False).eval()
+        self.shadow = cast(Classifier, deepcopy(model).requires_grad_(False).eval())
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._count = -1
 
@@ -32,7 +36,9 @@ class WeightAverage(nn.Module):
         self.updates.fill_(self._count)
         pairs = list(zip(self._moving(self.shadow, model), self._moving(model, model), strict=True))
         floats = [(s, m) for s, m in pairs if s.is_floating_point()]
-        torch._foreach_lerp_([s for s, _ in floats], [m for _, m in floats], 1 - keep)
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+            [s for s, _ in floats], [m for _, m in floats], 1 - keep
+        )
         for shadow, new in pairs:
             if not shadow.is_floating_point():
                 shadow.copy_(new)
@@ -42,7 +48,3 @@ class WeightAverage(nn.Module):
         """What can differ: trained parameters and buffers (a frozen trunk's weights stay equal by themselves)."""
         trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
         return [w for name, w in of.named_parameters() if name in trained] + list(of.buffers())
-
-    def reset(self, model: nn.Module) -> None:
-        """Start from the model's present weights."""
-        self.shadow.load_state_dict(model.state_dict())

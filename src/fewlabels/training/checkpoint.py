@@ -121,4 +121,6 @@ def restore_module(module: nn.Module, tensors: dict[str, Tensor], where: str) ->
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
-        raise UserError(f"{where} does not fit this run's model ({_line(error)}); train anew with another --out") from None
+        raise UserError(
+            f"{where} does not fit this run's model ({_line(error)}); train anew with another --out"
+        ) from None

@@ -80,7 +80,9 @@ def statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple
     return tuple(mean.float().tolist()), tuple(std.float().tolist())
 
 
-def make_model_spec(options: TrainOptions, dataset: Dataset, store: Store, weights: Weights, head: HeadKind) -> ModelSpec:
+def make_model_spec(
+    options: TrainOptions, dataset: Dataset, store: Store, weights: Weights, head: HeadKind
+) -> ModelSpec:
     """Everything that predict must know of the model, as model.json will hold it."""
     assert options.backbone is not None
     own = (weights.mean, weights.std) if weights.mean and weights.std else statistics(store, dataset)

@@ -7,15 +7,23 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file, then put it in the place of ``path`` in one step."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(draft)
+        draft.chmod(0o666 & ~_umask())
         flush(draft)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """What new files are not permitted; the system only tells when it is set."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def flush(path: Path) -> None:
@@ -29,7 +37,7 @@ def flush(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically, with Unix line ends."""
-    write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8", newline="\n") and None)
+    write_atomically(path, lambda draft: draft.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_json(path: Path, value: Any) -> None:

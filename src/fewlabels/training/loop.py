@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -95,7 +95,7 @@ class Trainer:
         last = self.step == self.feed.steps
         if self.step % LOOK_STEPS == 0 or last:
             self._refuse_non_finite()
-            self.show(self.step, self.means.means())
+            self.show(self.step, self._means())
         if self.step % self.eval_every == 0 or last:
             self._refuse_non_finite()
             self._evaluate()
@@ -113,8 +113,16 @@ class Trainer:
 
     def _evaluate(self) -> None:
         row = {"step": self.step, "seconds": self.elapsed(), "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        self.history.append({**row, **self.means.means(), **self.evaluate(self.average.shadow, self.method)})
+        self.history.append({**row, **self._means(), **self.evaluate(self.average.shadow, self.method)})
         self.means.clear()
+
+    def _means(self) -> dict[str, float]:
+        """The running means over the global batch."""
+        means = self.means.means()
+        if self.fabric.world_size == 1:
+            return means
+        every = self.fabric.all_reduce({name: torch.tensor(value).double() for name, value in means.items()})
+        return {name: float(value) for name, value in cast(dict[str, torch.Tensor], every).items()}
 
     def elapsed(self) -> float:
         """Seconds of training, those before a resume included."""

@@ -60,5 +60,7 @@ def history_csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows({k: "" if v is None else round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    writer.writerows(
+        {k: "" if v is None else round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows
+    )
     return text.getvalue()

@@ -36,7 +36,10 @@ def normalised_ratio(share: Tensor, histogram: Tensor) -> Tensor:
 
 
 def fairness_loss(strong_logits: Tensor, kept: Tensor, p: Tensor, histogram: Tensor) -> Tensor:
-    """sum_c SumNorm(p/h)_c log SumNorm(pbar/hbar)_c: minimising it spreads the predictions (Eq. 11 and 12).
+    """sum_c SumNorm(p/h)_c log SumNorm(pbar/hbar)_c, to be minimised (Eq. 11 and 12).
+
+    The paper calls it -H(., .), the negative of a cross-entropy, and means it to spread the predictions. The counts
+    carry no gradient, as in the authors' code.
 
     Args:
         strong_logits: (B, C) of the strong views, the global batch.

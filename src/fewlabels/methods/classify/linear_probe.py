@@ -32,6 +32,7 @@ class LinearProbe(Method):
     )
     hyperparameters = LinearProbeParameters
     trains = False
+    statistics_passes = 0
     head = "normalized-linear"
     p: LinearProbeParameters
 

@@ -1,0 +1,80 @@
+"""A model's description goes through JSON and comes back, or says what is wrong with it."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from fewlabels.errors import UserError
+from fewlabels.models.build import ModelSpec, build
+
+GOOD: dict[str, Any] = {
+    "backbone": "small_cnn",
+    "num_classes": 4,
+    "channels": 1,
+    "image_size": 8,
+    "head": "linear",
+    "pad_type": None,
+    "mean": [0.1],
+    "std": [0.3],
+}
+
+
+def test_a_spec_survives_json() -> None:
+    spec = ModelSpec.from_dict(GOOD)
+    assert spec.mean == (0.1,)
+    assert json.loads(json.dumps(spec.to_dict())) == GOOD
+    assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"backbon": "x"}, "model.json: unknown key 'backbon'; did you mean 'backbone'"),
+        ({"num_classes": 0}, "num_classes is 0"),
+        ({"num_classes": True}, "num_classes is True"),
+        ({"image_size": "8"}, "image_size is '8'"),
+        ({"head": "mlp"}, "head is 'mlp'"),
+        ({"pad_type": "reflect"}, "pad_type is 'reflect'"),
+        ({"mean": [0.1, 0.2]}, "mean is .* there are 1"),
+        ({"mean": "0.1"}, "mean is '0.1'"),
+        ({"mean": [float("nan")]}, "mean is"),
+        ({"std": [0.0]}, "std is .* above 0"),
+        ({"backbone": 7}, "backbone is 7"),
+        ({"backbone": "small_cnnn"}, "did you mean 'small_cnn'"),
+        ({"backbone": "vit_tiny"}, "did you mean 'vit_tiny_patch16_224'"),
+        ({"backbone": "hf-hub:someone/something"}, "there is no such backbone"),
+        ({"backbone": "local-dir:/tmp"}, "there is no such backbone"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        ModelSpec.from_dict(GOOD | change)
+
+
+@pytest.mark.parametrize("key", GOOD)
+def test_a_missing_key_is_named(key: str) -> None:
+    with pytest.raises(UserError, match=f"'{key}' is missing"):
+        ModelSpec.from_dict({name: value for name, value in GOOD.items() if name != key})
+
+
+def test_the_same_seed_builds_the_same_weights() -> None:
+    states = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        states.append(build(ModelSpec.from_dict(GOOD)).state_dict())
+    first, second, third = states
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not torch.equal(first["head.weight"], third["head.weight"])
+
+
+def test_trying_the_size_leaves_no_trace() -> None:
+    model = build(ModelSpec.from_dict(GOOD))
+    assert model.training
+    assert all(not value.any() for key, value in model.state_dict().items() if key.endswith("running_mean"))
+
+
+def test_a_padding_that_a_backbone_lacks_is_refused() -> None:
+    with pytest.raises(UserError, match="resnet18 has no padding option"):
+        build(ModelSpec.from_dict(GOOD | {"backbone": "resnet18", "pad_type": "same", "image_size": 32}))

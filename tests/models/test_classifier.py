@@ -1,0 +1,124 @@
+"""One classifier type: logits, pooled features and an NCHW map, whatever the backbone."""
+
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import nn
+
+from fewlabels.errors import UserError
+from fewlabels.models.build import ModelSpec, build
+from fewlabels.models.classifier import Classifier, NormalizedLinear, as_map
+
+LIGHT = [("resnet18", 64), ("mobilenetv2_100", 64), ("vit_tiny_patch16_224", 64)]
+HEAVY = [("efficientnet_b0", 64), ("convnext_tiny", 64), ("swin_tiny_patch4_window7_224", 224)]
+
+
+def spec(
+    backbone: str, image_size: int = 32, channels: int = 3, num_classes: int = 10, head: Any = "linear"
+) -> ModelSpec:
+    half = (0.5,) * channels
+    return ModelSpec(backbone, num_classes, channels, image_size, head, None, half, half)
+
+
+def classifier(backbone: str, image_size: int = 32, **options: Any) -> Classifier:
+    torch.manual_seed(0)
+    return build(spec(backbone, image_size, **options)).eval()
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size"), [*LIGHT, *(pytest.param(*case, marks=pytest.mark.slow) for case in HEAVY)]
+)
+def test_every_backbone_gives_logits_features_and_a_map(backbone: str, size: int) -> None:
+    model = classifier(backbone, size)
+    images = torch.randn(2, 3, size, size)
+    with torch.no_grad():
+        logits, features, last = model.outputs(images)
+        assert logits.shape == (2, 10)
+        assert features.shape == (2, model.num_features)
+        side = size // (16 if backbone.startswith("vit") else 32)
+        assert last.shape == (2, model.num_features, side, side)
+        torch.testing.assert_close(model(images), logits)
+        torch.testing.assert_close(model.features(images), features)
+
+
+@pytest.mark.parametrize(
+    "backbone", ["resnet18", "small_cnn", pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow)]
+)
+def test_the_mean_of_the_map_is_the_pooled_feature(backbone: str) -> None:
+    """Holds only when channels are where they belong: these three pool by the mean and do nothing after it."""
+    model = classifier(backbone, 96)
+    with torch.no_grad():
+        outputs = model.outputs(torch.randn(2, 3, 96, 96))
+    torch.testing.assert_close(outputs.map.mean((2, 3)), outputs.features)
+
+
+def test_a_vit_token_lands_at_its_patch() -> None:
+    model = classifier("vit_tiny_patch16_224", 48)
+    images = torch.randn(2, 3, 48, 48)
+    with torch.no_grad():
+        tokens = cast(Any, model.backbone).forward_features(images)
+        last = model.outputs(images).map
+    assert last.shape == (2, 192, 3, 3)
+    torch.testing.assert_close(last[:, :, 1, 2], tokens[:, 1 + 1 * 3 + 2])  # one class token, then row by row
+
+
+def test_channels_last_maps_are_turned() -> None:
+    layer = nn.Identity()
+    layer.num_features = 5  # type: ignore[assignment]
+    nhwc = torch.randn(2, 3, 4, 5)
+    assert torch.equal(as_map(nhwc, layer)[1, 4, 2, 3], nhwc[1, 2, 3, 4])
+    nchw = torch.randn(2, 5, 3, 5)
+    assert as_map(nchw, layer) is nchw
+
+
+@pytest.mark.parametrize(
+    "last", [[torch.zeros(2, 5, 3, 3)], torch.zeros(2, 7, 5), torch.zeros(2, 1, 5), torch.zeros(2, 5)]
+)
+def test_what_is_no_map_is_refused(last: Any) -> None:
+    with pytest.raises(UserError, match="no single last feature map"):
+        as_map(last, nn.Identity())
+
+
+def test_features_in_and_images_in_give_the_same_logits() -> None:
+    model = classifier("small_cnn", 28)
+    images = torch.randn(4, 3, 28, 28)
+    with torch.no_grad():
+        features = model.features(images)
+        assert model.features(features) is features
+        torch.testing.assert_close(model(features), model(images))
+
+
+def test_stored_features_have_no_map() -> None:
+    with pytest.raises(UserError, match="--freeze"):
+        classifier("small_cnn").outputs(torch.zeros(2, 128))
+
+
+def test_a_head_can_be_swapped() -> None:
+    model = classifier("small_cnn")
+    images = torch.randn(2, 3, 32, 32)
+    model.head = nn.Linear(model.num_features, 7)
+    assert model(images).shape == (2, 7)
+    assert {key.partition(".")[0] for key in model.state_dict()} == {"backbone", "head"}
+
+
+def test_a_normalized_head_does_not_see_the_length_of_features() -> None:
+    model = classifier("small_cnn", head="normalized-linear")
+    assert isinstance(model.head, NormalizedLinear)
+    features = torch.randn(3, 128)
+    torch.testing.assert_close(model(features), model(features * 7))
+    expected = features[0] / features[0].square().sum().sqrt() @ model.head.weight.T + model.head.bias
+    torch.testing.assert_close(model(features)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "says"),
+    [
+        ("cnn13", 8, "cnn13 does not take 8 px"),
+        ("vit_tiny_patch16_224", 40, "multiple of 16, not 40"),
+        pytest.param("inception_v3", 32, "inception_v3 does not take 32 px", marks=pytest.mark.slow),
+    ],
+)
+def test_a_size_that_a_backbone_refuses_is_named(backbone: str, size: int, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        build(spec(backbone, size))

@@ -35,8 +35,8 @@ def write_tiny(root: Path, classes: int = 3, train: int = 48, test: int = 24) ->
 def tiny_options(root: Path, method: str, out: Path, **changes: object) -> TrainOptions:
     """A run of four steps on :func:`write_tiny`'s data."""
     options = TrainOptions(
-        data="mnist", root=str(root), method=method, out=str(out), num_labels=6, batch_size=4, steps=STEPS, eval_every=2,
-        device="cpu", threads=1,
+        data="mnist", root=str(root), method=method, out=str(out), num_labels=6, batch_size=4,
+        steps=STEPS, eval_every=2, device="cpu", threads=1,
     )  # fmt: skip
     if method == "linear-probe":
         options = replace(options, steps=None)

@@ -92,9 +92,8 @@ def read_value(name: str, value: Any) -> Any:
     """One option's value from text or YAML, or a :class:`UserError` that says what it must be."""
     by_name = {f.name: f for f in fields(TrainOptions)}
     if name not in by_name:
-        raise UserError(
-            f"there is no option '{flag(name)}'; {nearest(name.replace('_', '-'), [n.replace('_', '-') for n in by_name])}"
-        )
+        hint = nearest(flag(name), [flag(known) for known in by_name])
+        raise UserError(f"there is no option '{flag(name)}'; {hint}")
     if name == "parameters":
         if not isinstance(value, dict):
             raise UserError("parameters: must be a list of NAME: VALUE")

@@ -12,7 +12,8 @@ def dataset(labels: list[int], splits: list[int] | None = None, classes: int = 3
     n = len(labels)
     return Dataset(
         "toy", tuple("abc"[:classes]), tuple(f"train/{i}" for i in range(n)),
-        np.array(splits or [TRAIN] * n, dtype=np.int8), np.array(labels), ArrayImages(np.zeros((n, 8, 8, 1), np.uint8)), "none",
+        np.array(splits or [TRAIN] * n, dtype=np.int8), np.array(labels),
+        ArrayImages(np.zeros((n, 8, 8, 1), np.uint8)), "none",
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from fewlabels.training.optimisation import Optimisation, clip_gradient, lr_fact
 
 def how(**changes: object) -> Optimisation:
     values = {
-        "name": "sgd", "lr": 0.1, "backbone_lr": 0.01, "weight_decay": 5e-4, "schedule": "cosine", "warmup": 0, "clip": 0.0,
+        "name": "sgd", "lr": 0.1, "backbone_lr": 0.01, "weight_decay": 5e-4,
+        "schedule": "cosine", "warmup": 0, "clip": 0.0,
     }  # fmt: skip
     return Optimisation(**(values | changes))  # pyright: ignore[reportArgumentType]
 

@@ -3,6 +3,7 @@
 Each is an affine matrix per image: see :func:`fewlabels.augment.operation.affine`.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,11 +13,12 @@ _A, _B, _C, _D, _E, _F = range(6)
 
 
 def _rotate(images: Tensor, magnitude: Tensor) -> Tensor:
-    angle = torch.deg2rad(magnitude.to("cpu", torch.float64) % 360)
+    angle = np.radians(magnitude.to("cpu", torch.float64).numpy() % 360)
     # Rounded as Pillow does, so that a right angle moves every pixel onto a pixel.
-    cos, sin = torch.cos(angle).round(decimals=15), torch.sin(angle).round(decimals=15)
+    cos, sin = np.cos(angle).round(15), np.sin(angle).round(15)
     x, y = images.shape[3] / 2, images.shape[2] / 2
-    return torch.stack([cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y], dim=1)
+    coefficients = [cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y]
+    return torch.from_numpy(np.stack(coefficients, axis=1))
 
 
 def _shear_x(images: Tensor, magnitude: Tensor) -> Tensor:
@@ -45,10 +47,10 @@ def _translate_y_whole(images: Tensor, magnitude: Tensor) -> Tensor:
 
 def _unit_matrix_with(position: int, value: Tensor) -> Tensor:
     """(B, 6) float64 on the CPU: the matrices that move nothing, but for one coefficient."""
-    matrix = torch.zeros(len(value), 6, dtype=torch.float64)
-    matrix[:, _A] = matrix[:, _E] = 1
-    matrix[:, position] = value
-    return matrix
+    matrix = np.zeros((len(value), 6))
+    matrix[:, [_A, _E]] = 1
+    matrix[:, position] = value.cpu().numpy()
+    return torch.from_numpy(matrix)
 
 
 def _whole(distance: Tensor) -> Tensor:

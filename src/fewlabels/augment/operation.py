@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,12 +35,13 @@ def affine(images: Tensor, matrix: Tensor) -> Tensor:
     point: the arithmetic of Pillow's affine transform, the same on every device.
     """
     height, width = images.shape[2:]
-    linear = matrix.view(-1, 2, 3).mul(65536).add_(0.5)
-    linear[:, :, 2] += (matrix.view(-1, 2, 3)[:, :, :2] * 32768).sum(2)
-    fixed = linear.floor_().to(torch.int32).to(images.device, non_blocking=True)[..., None]
+    linear = matrix.view(-1, 2, 3).numpy()
+    shift = linear[:, :, 2:] + linear[:, :, :1] / 2 + linear[:, :, 1:2] / 2
+    fixed = np.floor(np.concatenate([linear[:, :, :2], shift], axis=2) * 65536 + 0.5).astype(np.int32)
+    slope_x, slope_y, start = torch.from_numpy(fixed).to(images.device, non_blocking=True).split(1, dim=2)
     x = torch.arange(width, dtype=torch.int32, device=images.device)
     y = torch.arange(height, dtype=torch.int32, device=images.device)
-    place = ((fixed[:, :, 0] * x)[:, :, None] + (fixed[:, :, 1] * y + fixed[:, :, 2])[..., None]) >> 16
+    place = ((slope_x * x)[:, :, None] + (slope_y * y + start)[..., None]) >> 16
     column, row = place.unbind(1)
     near_column, near_row = column.clamp(0, width - 1), row.clamp(0, height - 1)
     inside = (near_column == column).logical_and_(near_row == row).view(torch.uint8)

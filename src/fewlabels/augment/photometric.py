@@ -10,12 +10,16 @@ from torch import Tensor
 from fewlabels.augment.operation import Operation, look_up, replace
 
 
+def _identity(images: Tensor, magnitude: Tensor) -> Tensor:
+    return images
+
+
 def _auto_contrast(images: Tensor, magnitude: Tensor) -> Tensor:
     levels = _levels(images)
     # Pillow truncates a product of float64; other arithmetic is one level off where the exact result is an integer.
     precision = torch.float32 if images.device.type == "mps" else torch.float64
     low, high = (extreme.to(precision) for extreme in torch.aminmax(images.flatten(2), dim=2, keepdim=True))
-    scale = 255.0 / (high - low).clamp_min_(1)
+    scale = torch.full_like(low, 255).div_((high - low).clamp_min_(1))  # 255 / x would multiply by a rounded 1 / x
     stretched = (levels * scale).sub_(low * scale).clamp_(0, 255)
     return torch.where(high > low, stretched, levels).to(torch.uint8)
 
@@ -99,7 +103,7 @@ def _grey(images: Tensor) -> Tensor:
     return (red * 19595).add_(green, alpha=38470).add_(blue, alpha=7471).add_(32768) >> 16
 
 
-identity = Operation(lambda images, magnitude: images, replace)
+identity = Operation(_identity, replace)
 """The images themselves."""
 
 auto_contrast = Operation(_auto_contrast, look_up)

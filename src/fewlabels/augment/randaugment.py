@@ -6,9 +6,11 @@ together, so the cost is that of a few batched operations.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,28 +58,35 @@ class Policy:
         """(B, count) int64 indices into ``choices``, len(choices) for none, and (B, count) float32 magnitudes."""
         which, strength, applied, sign = draws.uniform(4 * self.count).view(-1, self.count, 4).unbind(2)
         chosen = (which.double() * len(self.choices)).long()
-        low, high, signed = torch.tensor([[c.low, c.high, c.signed] for c in self.choices])[chosen].unbind(2)
+        low, high, signed = self._ranges[chosen].unbind(2)
         if self.levels is not None:
             strength = (strength * (self.levels - 1) + 1).floor_() / self.levels
         magnitudes = (low + (high - low) * strength) * torch.where(sign < signed / 2, -1.0, 1.0)
         return torch.where(applied < self.probability, chosen, len(self.choices)), magnitudes
 
+    @cached_property
+    def _ranges(self) -> Tensor:
+        """(len(choices), 3): low, high, signed."""
+        return torch.tensor([[choice.low, choice.high, choice.signed] for choice in self.choices])
+
     def _apply(self, images: Tensor, chosen: Tensor, magnitude: Tensor) -> Tensor:
         """Apply to each image the operation of its index in ``chosen``, and to those with the last index none."""
-        order = torch.argsort(chosen, stable=True)
-        sizes = torch.bincount(chosen, minlength=len(self.choices) + 1).tolist()
-        *groups, untouched = images.index_select(0, order.to(images.device, non_blocking=True)).split(sizes)
-        drawn = [
-            (choice.operation, group, amount)
-            for choice, group, amount in zip(self.choices, groups, magnitude[order].split(sizes), strict=False)
-            if len(group)
-        ]
+        order = np.argsort(chosen.numpy(), kind="stable")
+        amounts = magnitude[torch.from_numpy(order)]
+        ends = np.searchsorted(chosen.numpy()[order], np.arange(len(self.choices) + 1)).tolist()
+        images = _pick(images, order)
         results = []
-        for kernel, members in groupby(drawn, key=lambda member: member[0].kernel):
-            parts = [(group, operation.prepare(group, amount)) for operation, group, amount in members]
-            results.append(kernel(*(torch.cat(column) for column in zip(*parts, strict=True))))
-        back = torch.argsort(order).to(images.device, non_blocking=True)
-        return torch.cat([*results, untouched]).index_select(0, back)
+        for kernel, group in groupby(range(len(self.choices)), lambda i: self.choices[i].operation.kernel):
+            members = [(self.choices[i].operation, slice(ends[i], ends[i + 1])) for i in group if ends[i] < ends[i + 1]]
+            if members:
+                parameters = [operation.prepare(images[rows], amounts[rows]) for operation, rows in members]
+                rows = slice(members[0][1].start, members[-1][1].stop)
+                results.append(kernel(images[rows], torch.cat(parameters)))
+        return _pick(torch.cat([*results, images[ends[-1] :]]), np.argsort(order))
+
+
+def _pick(images: Tensor, rows: np.ndarray) -> Tensor:
+    return images.index_select(0, torch.from_numpy(rows).to(images.device, non_blocking=True))
 
 
 USB = Policy(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fewlabels.cli.parser import Parser
 
-COLUMNS = ("path", "label", "confidence", "accepted")
+COLUMNS: tuple[str, ...] = ("path", "label", "confidence", "accepted")
 
 
 def arguments(parser: Parser) -> None:

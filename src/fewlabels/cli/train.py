@@ -23,7 +23,7 @@ def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
     rest, parameters = split_method_parameters(argv)
     args = vars(parser.parse(rest))
     config, resume, data = args.pop("config"), args.pop("resume"), args.pop("data")
-    args.pop("debug"), args.pop("method.PARAM")
+    del args["debug"], args["method.PARAM"]
     values = read_config(Path(config)) if config else {}
     if parameters:
         same = args.get("method", values.get("method")) == values.get("method")

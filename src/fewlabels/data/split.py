@@ -59,7 +59,7 @@ def _wanted(have: list[int], dataset: Dataset, num_labels: int | None, fraction:
     present = [c for c, n in enumerate(have) if n]
     if num_labels < len(present):
         raise UserError(
-            f"--num-labels {num_labels} is less than the {len(present)} classes of {dataset.name}; give at least one each"
+            f"--num-labels {num_labels} is less than the {len(present)} classes of {dataset.name}; give one each"
         )
     if num_labels > sum(have):
         raise UserError(f"--num-labels {num_labels} is more than the {sum(have)} labels of {dataset.name}; give fewer")

@@ -27,8 +27,8 @@ class Labelled(NamedTuple):
     """One (B, C, H, W) float tensor per name in ``Method.labelled_views``; (B, D) features when the trunk is frozen."""
     labels: Tensor
     """(B,) int64 class indices."""
-    index: Tensor
-    """(B,) int64 rows of the data set."""
+    rows: Tensor
+    """(B,) int64 row numbers in the data set."""
 
 
 class Unlabelled(NamedTuple):
@@ -36,8 +36,8 @@ class Unlabelled(NamedTuple):
 
     views: tuple[Tensor, ...]
     """One (muB, C, H, W) float tensor per name in ``Method.unlabelled_views``."""
-    index: Tensor
-    """(muB,) int64 rows of the data set, for methods that remember something per image."""
+    rows: Tensor
+    """(muB,) int64 row numbers in the data set, for methods that remember something per image."""
 
 
 class Batch(NamedTuple):
@@ -55,17 +55,26 @@ class Batch(NamedTuple):
 class Pool(Protocol):
     """All training images, for methods that need to look at them between steps."""
 
-    num_images: int
-    labelled_index: Tensor
-    """(L,) int64 rows that have a label."""
-    labels: Tensor
-    """(L,) int64 their classes."""
+    @property
+    def rows(self) -> Tensor:
+        """(M,) int64 row numbers of all images of the unlabelled pool."""
+        ...
 
-    def features(self, index: Tensor) -> Tensor:
+    @property
+    def labelled_rows(self) -> Tensor:
+        """(L,) int64 row numbers of the images that have a label."""
+        ...
+
+    @property
+    def labels(self) -> Tensor:
+        """(L,) int64 their classes."""
+        ...
+
+    def features(self, rows: Tensor) -> Tensor:
         """(n, D) float32 pooled features of the plain view of these rows, without gradient, evaluation mode."""
         ...
 
-    def probabilities(self, index: Tensor) -> Tensor:
+    def probabilities(self, rows: Tensor) -> Tensor:
         """(n, K) float32 class probabilities of the plain view of these rows, evaluation mode."""
         ...
 

@@ -77,7 +77,7 @@ def build(spec: ModelSpec) -> Classifier:
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
-    if getattr(backbone, "weight_norm", False):
+    if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)
     return Classifier(backbone, head, width, spec.num_classes)
 

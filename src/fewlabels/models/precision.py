@@ -19,8 +19,10 @@ class Precision(NamedTuple):
 def choose_precision(device: torch.device, asked: str | None = None) -> Precision:
     """Choose bf16 where the hardware multiplies it faster than float32, else fp32; what is asked for wins.
 
-    bf16 goes with channels_last, which is what makes it pay on CUDA and on CPUs with AMX. UserError for a name that
-    is neither "fp32" nor "bf16".
+    bf16 goes with channels_last, which is what makes it pay on CUDA and on CPUs with AMX. On a CPU channels_last pays
+    in fp32, too: forward and backward of 240 images on 2 cores without AMX took 0.70 of the contiguous time for
+    small_cnn (28 px, grey), 0.82 for wrn_28_2 (32 px), 0.56 for mobilenetv2_100 (64 px) and the same for cnn3.
+    UserError for a name that is neither "fp32" nor "bf16".
     """
     if asked is not None and asked not in ("fp32", "bf16"):
         raise UserError(f"--precision {asked}: there is no such precision; {nearest(asked, ('fp32', 'bf16'))}")

@@ -18,9 +18,9 @@ _LARGE = 48
 class SmallCNN(Trunk):
     """Five 3x3 convolutions with batch norm and ReLU, of width, width, 2 width, 2 width and 4 width channels.
 
-    The map is halved after the second and the fourth, unless it would get smaller than 4 px, and from 48 px on also
-    after the first: (B, in_chans, H, W) images give a (B, 4 width, h, w) map with h = 4 at 8 px, 7 at 28 px, 8 at
-    32 px and 8 at 64 px.
+    The map is max-pooled after the second and the fourth convolution, unless it would get smaller than 4 px, and from
+    48 px on also after the first: (B, in_chans, H, W) images give a (B, 4 width, h, w) map with h = 4 at 8 px, 7 at
+    28 px, 8 at 32 px and 8 at 64 px.
     """
 
     def __init__(

@@ -39,6 +39,11 @@ class Prepared(NamedTuple):
     precision: Precision
     notes: list[str]
 
+    @property
+    def mu(self) -> int:
+        """Unlabelled images per labelled one in a batch; 0 where the method does not look at them."""
+        return self.method.p.mu if self.unlabelled_views else 0
+
 
 def facts_of(dataset: Dataset, device: torch.device, trains: bool) -> Facts:
     """What the defaults are decided from."""
@@ -94,7 +99,10 @@ def make_model_spec(
 
 def prepare(options: TrainOptions, dataset: Dataset, device: torch.device, precision: Precision) -> Prepared:
     """Build everything. ``options`` are decided: nothing in them is None that the rule decides."""
-    assert options.backbone and options.weights and options.image_size and options.flip
+    assert options.backbone is not None
+    assert options.weights is not None
+    assert options.image_size is not None
+    assert options.flip is not None
     split = draw_split(dataset, options)
     kind = load_method(options.method)
     parameters = make_parameters(kind, options.parameters, len(dataset.classes))
@@ -135,24 +143,23 @@ class TrainingPool:
 
     method: Method
     images: Images
-    labelled_index: Tensor
+    rows: Tensor
+    labelled_rows: Tensor
     labels: Tensor
-    num_images: int
     bf16: bool
 
-    def features(self, index: Tensor) -> Tensor:
+    def features(self, rows: Tensor) -> Tensor:
         """Pooled features of the images as they are."""
-        return features(self.method.model, self.images.plain(index), self.bf16)
+        return features(self.method.model, self.images.plain(rows), self.bf16)
 
-    def probabilities(self, index: Tensor) -> Tensor:
+    def probabilities(self, rows: Tensor) -> Tensor:
         """Class probabilities of the images as they are."""
-        return probabilities(self.method.model, self.images.plain(index), self.bf16)
+        return probabilities(self.method.model, self.images.plain(rows), self.bf16)
 
 
 def training_pool(prepared: Prepared) -> TrainingPool:
     """The pool of a run."""
-    rows = torch.from_numpy(prepared.split.labelled)
-    labels = torch.from_numpy(prepared.dataset.labels)[rows]
+    pool, labelled = torch.from_numpy(prepared.split.pool), torch.from_numpy(prepared.split.labelled)
+    labels = torch.from_numpy(prepared.dataset.labels)[labelled]
     assert bool((labels != UNLABELLED).all())
-    images, bf16 = prepared.images, prepared.precision.name == "bf16"
-    return TrainingPool(prepared.method, images, rows, labels, len(prepared.split.pool), bf16)
+    return TrainingPool(prepared.method, prepared.images, pool, labelled, labels, prepared.precision.name == "bf16")

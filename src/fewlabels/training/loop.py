@@ -107,7 +107,8 @@ class Trainer:
     def _refuse_non_finite(self) -> None:
         if not bool(self.means.finite):
             raise UserError(
-                f"the loss is no longer a number before step {self.step}; the last good checkpoint is in {self.folder}; "
+                f"the loss is no longer a number before step {self.step}; the last good checkpoint is in "
+                f"{self.folder}; "
                 f"train anew with a smaller --lr (now {self.how.lr:g}) or with --clip 1"
             )
 
@@ -123,6 +124,13 @@ class Trainer:
             return means
         every = self.fabric.all_reduce({name: torch.tensor(value).double() for name, value in means.items()})
         return {name: float(value) for name, value in cast(dict[str, torch.Tensor], every).items()}
+
+    def figures(self) -> dict[str, float]:
+        """The ``train`` part of metrics.json."""
+        seconds, streams = self.elapsed(), (self.feed.labelled, self.feed.unlabelled)
+        images = self.step * sum(stream.batch for stream in streams if stream is not None)
+        speed = images / seconds if seconds else 0.0
+        return {"steps": self.step, "seconds": round(seconds, 3), "images_per_second": round(speed, 3)}
 
     def elapsed(self) -> float:
         """Seconds of training, those before a resume included."""

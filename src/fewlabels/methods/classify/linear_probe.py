@@ -40,14 +40,16 @@ class LinearProbe(Method):
         """Fit the regression on the labelled images and put its coefficients into the head."""
         from sklearn.linear_model import LogisticRegression
 
-        features = torch.nn.functional.normalize(pool.features(pool.labelled_index), dim=1).cpu().numpy()
+        features = torch.nn.functional.normalize(pool.features(pool.labelled_rows), dim=1).cpu().numpy()
         fit = LogisticRegression(C=self.p.C, max_iter=2000).fit(features.astype(np.float64), pool.labels.cpu().numpy())
         weight, bias = torch.from_numpy(fit.coef_), torch.from_numpy(fit.intercept_)
         if len(fit.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
             weight, bias = torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])
+        head, known = self.model.head, torch.from_numpy(fit.classes_)
+        assert isinstance(head, torch.nn.Linear)
         with torch.no_grad():
-            self.model.head.weight[torch.from_numpy(fit.classes_)] = weight.to(self.model.head.weight)
-            self.model.head.bias[torch.from_numpy(fit.classes_)] = bias.to(self.model.head.bias)
+            head.weight[known.to(head.weight.device)] = weight.to(head.weight)
+            head.bias[known.to(head.weight.device)] = bias.to(head.bias)
 
     def losses(self, batch: Batch) -> Losses:
         """Never called: everything is done before step 0."""

@@ -1,0 +1,80 @@
+"""Puts the loop together: feed, optimiser, weight average, and the checkpoint to go on from."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from fewlabels.data.dataset import UNLABELLED
+from fewlabels.errors import UserError
+from fewlabels.sampling.schedule import Stream
+from fewlabels.training.averaging import WeightAverage
+from fewlabels.training.checkpoint import Checkpoint
+from fewlabels.training.experiment import Prepared, training_pool
+from fewlabels.training.feed import EmbeddedViews, Feed, PixelViews, ViewMaker
+from fewlabels.training.frozen import embed_views, freeze
+from fewlabels.training.loop import Evaluate, Trainer
+from fewlabels.training.optimisation import Optimisation, make_optimizer
+from fewlabels.training.progress import Progress
+
+
+def assemble(
+    prepared: Prepared, fabric: Fabric, folder: Path, evaluate: Evaluate, progress: Progress, saved: Checkpoint | None
+) -> Trainer:
+    """The loop with everything in it, put back to its checkpoint where there is one."""
+    options, method = prepared.options, prepared.method
+    assert options.lr is not None
+    assert options.backbone_lr is not None
+    assert options.eval_every is not None
+    if options.freeze:
+        freeze(method.model)
+    if saved is None:
+        method.prepare(training_pool(prepared))
+    how = Optimisation(
+        options.optimizer, options.lr, options.backbone_lr, options.weight_decay, options.schedule, options.warmup,
+        options.clip,
+    )  # fmt: skip
+    trainer = Trainer(
+        fabric=fabric, method=method, optimizer=make_optimizer(method, how),
+        average=WeightAverage(method.model, options.ema), feed=make_feed(prepared, fabric, progress), how=how,
+        seed=options.seed, eval_every=options.eval_every, folder=folder, evaluate=evaluate, show=progress.show,
+    )  # fmt: skip
+    if saved is not None:
+        trainer.restore(saved)
+    return trainer
+
+
+def make_feed(prepared: Prepared, fabric: Fabric, progress: Progress) -> Feed:
+    """The batches of this process."""
+    options, split = prepared.options, prepared.split
+    assert options.batch_size is not None
+    assert options.steps is not None
+    size, mu = options.batch_size, prepared.mu
+    if size % fabric.world_size:
+        raise UserError(
+            f"--batch-size {size} can't be shared by {fabric.world_size} processes; give a multiple of their number"
+        )
+    ranks = (fabric.global_rank, fabric.world_size)
+    labelled = Stream(torch.from_numpy(split.labelled), size, options.seed, "labelled", *ranks)
+    unlabelled = Stream(torch.from_numpy(split.pool), size * mu, options.seed, "unlabelled", *ranks) if mu else None
+    labels = torch.full((len(prepared.dataset),), UNLABELLED)
+    labels[split.labelled] = torch.from_numpy(prepared.dataset.labels)[split.labelled]
+    maker = make_views(prepared, progress)
+    return Feed(maker, labelled, unlabelled, labels.to(fabric.device), options.steps, options.seed)
+
+
+def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
+    """Views from pixels, or, for a frozen trunk, from features that are computed here and now."""
+    seed = prepared.options.seed
+    labelled, unlabelled = prepared.labelled_views, prepared.unlabelled_views
+    if not prepared.options.freeze or prepared.method.mixes_pixels:
+        return PixelViews(prepared.images, tuple(labelled.values()), tuple(unlabelled.values()), seed)
+    if not prepared.method.trains:
+        return EmbeddedViews({}, tuple(labelled), tuple(unlabelled), seed)
+    used = np.union1d(prepared.split.labelled, prepared.split.pool) if unlabelled else prepared.split.labelled
+    kept = embed_views(
+        prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset), labelled | unlabelled,
+        seed, prepared.precision.name == "bf16", progress.embedding,
+    )  # fmt: skip
+    return EmbeddedViews(kept, tuple(labelled), tuple(unlabelled), seed)

@@ -1,0 +1,122 @@
+"""Views by name: pure functions of images and slots."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from fewlabels.augment import views
+from fewlabels.augment.views import VIEWS, Normalize, make_view
+from fewlabels.errors import UserError
+from fewlabels.sampling.randomness import Draws
+
+from .pictures import pictures
+
+RANDOM_VIEWS = sorted(set(VIEWS) - {"identity"})
+
+
+def images_of(count: int, size: int = 24, channels: int = 3) -> Tensor:
+    repeats = -(-count // 7)
+    return pictures(size, channels).repeat(repeats, 1, 1, 1)[:count]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@settings(max_examples=15, deadline=None)
+@given(rows=st.lists(st.integers(0, 39), min_size=1, max_size=50), step=st.integers(0, 1000))
+def test_a_row_depends_on_its_image_and_its_slot_only(name: str, rows: list[int], step: int) -> None:
+    images, draws, view = images_of(40), Draws(step, torch.arange(40)), make_view(name, "both")
+    index = torch.tensor(rows)
+    assert torch.equal(view(images, draws)[index], view(images[index], draws.take(index)))
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (28, 28), (17, 40), (224, 224)])
+def test_a_view_keeps_shape_and_type(name: str, channels: int, height: int, width: int) -> None:
+    images = pictures(height, channels, width=width)
+    result = make_view(name, "horizontal")(images, Draws(1, torch.arange(len(images))))
+    assert result.shape == images.shape
+    assert result.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_how_many_images_are_taken_at_once_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, draws, view = images_of(50), Draws(9, torch.arange(50)), make_view(name, "both")
+    whole = view(images, draws)
+    monkeypatch.setattr(views, "CPU_BYTES", 1)
+    assert torch.equal(view(images, draws), whole)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_does_not_change_its_input(name: str) -> None:
+    images = images_of(40)
+    before = images.clone()
+    make_view(name, "both")(images, Draws(1, torch.arange(40)))
+    assert torch.equal(images, before)
+
+
+@pytest.mark.parametrize("name", RANDOM_VIEWS)
+def test_the_same_image_in_other_slots_gives_other_views(name: str) -> None:
+    images = images_of(1).repeat(40, 1, 1, 1)
+    result = make_view(name, "horizontal")(images, Draws(1, torch.arange(40)))
+    assert len(result.flatten(1).unique(dim=0)) > 20
+
+
+@pytest.mark.parametrize("name", RANDOM_VIEWS)
+def test_another_step_gives_other_views(name: str) -> None:
+    images, view = images_of(40), make_view(name, "horizontal")
+    first, second = (view(images, Draws(step, torch.arange(40))) for step in (1, 2))
+    assert (first != second).flatten(1).any(1).sum() > 15
+
+
+def test_identity_gives_the_images() -> None:
+    images = images_of(7)
+    assert torch.equal(make_view("identity", "both")(images, Draws(1, torch.arange(7))), images)
+
+
+def is_mirrored(result: Tensor) -> bool:
+    """Whether any row of a picture that grows brighter to the right grows darker instead."""
+    return bool((result[:, 0, 16, 20] < result[:, 0, 16, 12]).any())
+
+
+@pytest.mark.parametrize(("flip", "expected"), [("none", False), ("horizontal", True)])
+def test_a_view_mirrors_only_what_may_be_mirrored(flip: views.Flip, expected: bool) -> None:
+    picture = (torch.arange(32) * 8).to(torch.uint8).expand(200, 1, 32, 32).contiguous()
+    assert is_mirrored(make_view("weak", flip)(picture, Draws(1, torch.arange(200)))) is expected
+
+
+def test_a_strong_view_starts_from_the_weak_one_of_the_same_draws() -> None:
+    images, draws = images_of(200, size=32), Draws(1, torch.arange(200))
+    weak, strong = (make_view(name, "none")(images, draws) for name in ("weak", "strong-fixmatch"))
+    # a quarter of the images gets no operation, and keeps at least half of its pixels
+    assert ((weak == strong).float().flatten(1).mean(1) > 0.5).sum() > 40
+
+
+def test_an_unknown_view_is_an_error_that_names_the_nearest_one() -> None:
+    with pytest.raises(UserError, match="there is no view 'stron': did you mean 'strong'"):
+        make_view("stron", "none")
+
+
+@pytest.mark.parametrize("convert", [Tensor.byte, Tensor.float])
+def test_normalised_pixels_have_the_mean_subtracted_and_are_divided_by_the_deviation(
+    convert: Callable[[Tensor], Tensor],
+) -> None:
+    pixels = torch.tensor([0, 51, 255]).view(3, 1, 1).expand(1, 3, 2, 2)
+    result = Normalize((0.5, 0.2, 0.4), (0.25, 0.5, 0.2))(convert(pixels))
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result[0, :, 1, 1], torch.tensor([-2.0, 0.0, 3.0]))
+
+
+def test_normalised_pixels_lie_with_their_channels_last_where_asked() -> None:
+    images = images_of(7)
+    plain, last = (Normalize((0.5,) * 3, (0.25,) * 3, channels_last=choice)(images) for choice in (False, True))
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert plain.is_contiguous()
+    assert torch.equal(plain, last)
+
+
+def test_a_normaliser_adds_nothing_to_what_is_saved() -> None:
+    assert Normalize((0.5,), (0.25,)).state_dict() == {}

@@ -43,7 +43,7 @@ def cutout(images: Tensor, draws: Draws, smallest: float, largest: float, colour
     side = smallest + (largest - smallest) * size
     columns = _within(images.shape[3], x, side).to(images.device, non_blocking=True)
     rows = _within(images.shape[2], y, side).to(images.device, non_blocking=True)
-    square = (rows[:, None, :, None] & columns[:, None, None, :]).view(torch.uint8)
+    square = rows[:, None, :, None] * columns[:, None, None, :]
     paint = torch.tensor(colour[: images.shape[1]], dtype=torch.uint8).to(images.device, non_blocking=True)
     # Products of bytes, as torch.where and masked_fill_ take ten times as long on a CPU.
     return (images * (1 - square)).add_(square * paint[:, None, None])
@@ -64,7 +64,7 @@ def _mirrored(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
 
 
 def _within(size: int, centre: Tensor, side: Tensor) -> Tensor:
-    """(B, size) bool: the pixels along one side of the image that the square covers; (B, 1) ``centre`` in [0, 1)."""
+    """(B, size) uint8: 1 where the square covers the pixels along one side; (B, 1) ``centre`` is in [0, 1)."""
     first = (centre * size - side / 2).clamp_min(0).floor()
     place = torch.arange(size)
-    return (place >= first) & (place <= (first + side).floor())
+    return ((place >= first) & (place <= (first + side).floor())).view(torch.uint8)

@@ -15,13 +15,13 @@ def _identity(images: Tensor, magnitude: Tensor) -> Tensor:
 
 
 def _auto_contrast(images: Tensor, magnitude: Tensor) -> Tensor:
-    levels = _levels(images)
     # Pillow truncates a product of float64; other arithmetic is one level off where the exact result is an integer.
     precision = torch.float32 if images.device.type == "mps" else torch.float64
     low, high = (extreme.to(precision) for extreme in torch.aminmax(images.flatten(2), dim=2, keepdim=True))
-    scale = torch.full_like(low, 255).div_((high - low).clamp_min_(1))  # 255 / x would multiply by a rounded 1 / x
-    stretched = (levels * scale).sub_(low * scale).clamp_(0, 255)
-    return torch.where(high > low, stretched, levels).to(torch.uint8)
+    varied = high > low
+    low, span = low * varied, torch.where(varied, high - low, 255)  # a constant channel is stretched from 0..255
+    scale = torch.full_like(span, 255).div_(span)  # 255 / span would multiply by a rounded 1 / span
+    return (_levels(images) * scale).sub_(low * scale).clamp_(0, 255).to(torch.uint8)
 
 
 def _equalize(images: Tensor, magnitude: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def _for_channels(images: Tensor, table: Tensor) -> Tensor:
 def _blend(degenerate: Tensor, original: Tensor, factor: Tensor) -> Tensor:
     """Pillow's ``Image.blend`` in float32: a product and a sum, each rounded, and truncation to uint8."""
     base = degenerate.float()
-    return (original - base).mul(factor).add_(base).clamp_(0, 255).to(torch.uint8)
+    return ((original.float() - base) * factor).add_(base).clamp_(0, 255).to(torch.uint8)
 
 
 def _grey(images: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_training_options(parser: Parser) -> None:
-    """One option per field of :class:`TrainOptions`; what is not typed leaves no trace, so that --config can fill it."""
+    """One option per field of :class:`TrainOptions`; what is not typed leaves no trace, for --config to fill."""
     groups: dict[str, Any] = {}
     for f in fields(TrainOptions):
         if f.name in ("data", "parameters"):

@@ -4,11 +4,10 @@ Names and parameter names are read without importing torch, so that a typing mis
 """
 
 import ast
-from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from fewlabels.errors import UserError, nearest
 
@@ -61,18 +60,19 @@ def check_parameters(name: str, given: dict[str, Any], task: str = "classify") -
 
 def make_parameters(method: "type[Method]", given: dict[str, Any], num_classes: int) -> "Parameters":
     """The method's hyper-parameters, defaults filled in, every value checked."""
-    values = {
-        f.name: convert(f.name, given[f.name], type(f.default))
-        for f in fields(method.hyperparameters)
-        if f.name in given
-    }
+    kinds = get_type_hints(method.hyperparameters)
+    values = {name: convert(name, value, kinds[name]) for name, value in given.items()}
     parameters = method.hyperparameters(**values)
     parameters.validate(num_classes)
     return parameters
 
 
-def convert(name: str, value: Any, kind: type) -> Any:
+def convert(name: str, value: Any, kind: Any) -> Any:
     """Read a typed or configured value as the kind of its default."""
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise UserError(f"--method.{name} can't be '{value}'; {nearest(str(value), get_args(kind))}")
+        return value
     text = str(value).lower()
     if kind is bool and text in ("true", "false"):
         return text == "true"

@@ -16,11 +16,11 @@ _LARGE = 48
 
 
 class SmallCNN(Trunk):
-    """Five 3x3 convolutions with batch norm and ReLU, of width, width, 2 width, 2 width and 4 width channels.
+    """Five 3x3 convolutions with batch norm and ReLU, of width, 2 width, 2 width, 4 width and 4 width channels.
 
-    The map is max-pooled after the second and the fourth convolution, unless it would get smaller than 4 px, and from
-    48 px on also after the first: (B, in_chans, H, W) images give a (B, 4 width, h, w) map with h = 4 at 8 px, 7 at
-    28 px, 8 at 32 px and 8 at 64 px.
+    The map is max-pooled after the first and the third convolution, unless it would get smaller than 4 px, and from
+    48 px on also after the second: (B, in_chans, H, W) images give a (B, 4 width, h, w) map with h = 4 at 8 px, 7 at
+    28 px, 8 at 32 px and 8 at 64 px. Only the first convolution, with its few channels, sees the full size.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class SmallCNN(Trunk):
         in_chans: int = 3,
         global_pool: str = "avg",
         drop_rate: float = 0.0,
-        width: int = 32,
+        width: int = 16,
     ) -> None:
         super().__init__(4 * width, num_classes, global_pool, drop_rate)
-        widths = (in_chans, width, width, 2 * width, 2 * width, 4 * width)
+        widths = (in_chans, width, 2 * width, 2 * width, 4 * width, 4 * width)
         self.convs = nn.ModuleList(
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=False) for inputs, outputs in pairwise(widths)
         )
@@ -40,7 +40,7 @@ class SmallCNN(Trunk):
         kaiming_(self)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        halved_after = (1, 2, 4) if min(x.shape[-2:]) >= _LARGE else (2, 4)
+        halved_after = (1, 2, 3) if min(x.shape[-2:]) >= _LARGE else (1, 3)
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True), start=1):
             x = conv(x)
             if number in halved_after and min(x.shape[-2:]) // 2 >= _SMALLEST_MAP:

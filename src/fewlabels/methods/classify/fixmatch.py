@@ -7,7 +7,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewlabels.errors import UserError
-from fewlabels.methods.consistency import joint_logits, pseudo_label_loss, target_probabilities
+from fewlabels.methods.consistency import (
+    Passes,
+    pseudo_label_loss,
+    target_probabilities,
+    weak_to_strong_logits,
+)
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
 from fewlabels.methods.thresholds import above
 
@@ -18,6 +23,7 @@ class FixMatchParameters(Parameters):
 
     threshold: float = parameter(0.95, "tau: confidence from which a pseudo-label counts (Sec. 2.2)")
     weight: float = parameter(1.0, "lambda_u: weight of the unlabelled loss (Sec. 2.2)")
+    passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. 4)")
 
     def validate(self, num_classes: int) -> None:
@@ -27,7 +33,7 @@ class FixMatchParameters(Parameters):
 
 
 class FixMatch(Method):
-    """Batch statistics move in the one pass over labelled, weak and strong views together."""
+    """Batch statistics move twice: in the pass over the weak views, then in that over labelled and strong views."""
 
     title = "FixMatch"
     paper = "Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence, NeurIPS 2020."
@@ -37,12 +43,13 @@ class FixMatch(Method):
     )
     hyperparameters = FixMatchParameters
     unlabelled_views = ("weak", "strong")
+    statistics_passes = 2
     p: FixMatchParameters
 
     def losses(self, batch: Batch) -> Losses:
         """Supervised loss + lambda_u * unlabelled loss (Sec. 2.2, Eq. 3 and 4)."""
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
-        logits, weak_logits, strong_logits = joint_logits(self.model, labelled, weak, strong)
+        logits, weak_logits, strong_logits = weak_to_strong_logits(self.model, labelled, weak, strong, self.p.passes)
         q = target_probabilities(weak_logits)
         kept = above(q, self.p.threshold)
         return Losses(

@@ -7,7 +7,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from fewlabels.errors import UserError
-from fewlabels.methods.consistency import joint_logits, pseudo_label_loss, target_probabilities
+from fewlabels.methods.consistency import (
+    Passes,
+    pseudo_label_loss,
+    target_probabilities,
+    weak_to_strong_logits,
+)
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
@@ -21,6 +26,7 @@ class FreeMatchParameters(Parameters):
     momentum: float = parameter(0.999, "lambda: momentum of the thresholds and the histograms (Eq. 5, 6 and 10)")
     weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)")
     fairness: float = parameter(0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)")
+    passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch")
 
     def validate(self, num_classes: int) -> None:
@@ -58,7 +64,7 @@ def fairness_loss(strong_logits: Tensor, kept: Tensor, p: Tensor, histogram: Ten
 
 
 class FreeMatch(Method):
-    """Batch statistics move in the one pass over labelled, weak and strong views together."""
+    """Batch statistics move twice: in the pass over the weak views, then in that over labelled and strong views."""
 
     title = "FreeMatch"
     paper = "Wang et al., FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning, ICLR 2023."
@@ -68,6 +74,7 @@ class FreeMatch(Method):
     )
     hyperparameters = FreeMatchParameters
     unlabelled_views = ("weak", "strong")
+    statistics_passes = 2
     p: FreeMatchParameters
     histogram: Tensor
 
@@ -85,7 +92,7 @@ class FreeMatch(Method):
     def losses(self, batch: Batch) -> Losses:
         """Supervised + w_u * unlabelled + w_f * fairness (Eq. 13)."""
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
-        logits, weak_logits, strong_logits = joint_logits(self.model, labelled, weak, strong)
+        logits, weak_logits, strong_logits = weak_to_strong_logits(self.model, labelled, weak, strong, self.p.passes)
         q = target_probabilities(weak_logits)
         self.thresholds.update(q)
         kept = self.thresholds.keep(q)

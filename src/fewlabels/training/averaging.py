@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from fewlabels.models.classifier import Classifier
 
 
+Pair = tuple[list[Tensor], list[Tensor]]
+
+
 class WeightAverage(nn.Module):
     """shadow <- decay * shadow + (1 - decay) * model, over parameters *and* floating-point buffers.
 
@@ -25,6 +28,7 @@ class WeightAverage(nn.Module):
         self.shadow = cast(Classifier, deepcopy(model).requires_grad_(False).eval())
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._count = -1
+        self._pairs: tuple[Pair, Pair] | None = None
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -34,17 +38,25 @@ class WeightAverage(nn.Module):
         keep = min(self.decay, (1 + self._count) / (10 + self._count)) if self.decay else 0.0
         self._count += 1
         self.updates.fill_(self._count)
-        pairs = list(zip(self._moving(self.shadow, model), self._moving(model, model), strict=True))
-        floats = [(s, m) for s, m in pairs if s.is_floating_point()]
-        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
-            [s for s, _ in floats], [m for _, m in floats], 1 - keep
-        )
-        for shadow, new in pairs:
-            if not shadow.is_floating_point():
-                shadow.copy_(new)
+        if self._pairs is None:
+            self._pairs = _pairs(self.shadow, model)
+        floats, others = self._pairs
+        torch._foreach_lerp_(*floats, 1 - keep)  # pyright: ignore[reportPrivateImportUsage]
+        for shadow, new in zip(*others, strict=True):
+            shadow.copy_(new)
 
-    @staticmethod
-    def _moving(of: nn.Module, model: nn.Module) -> list[Tensor]:
-        """What can differ: trained parameters and buffers (a frozen trunk's weights stay equal by themselves)."""
-        trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
-        return [w for name, w in of.named_parameters() if name in trained] + list(of.buffers())
+
+def _pairs(shadow: nn.Module, model: nn.Module) -> tuple[Pair, Pair]:
+    """What can differ, shadow beside model: floating-point tensors, then others.
+
+    A frozen trunk's weights stay equal by themselves and are left out.
+    """
+    weights = dict(model.named_parameters())
+    moving = {n: w for n, w in weights.items() if w.requires_grad} | dict(model.named_buffers())
+    own = {**dict(shadow.named_parameters()), **dict(shadow.named_buffers())}
+    floats = [n for n, t in moving.items() if t.is_floating_point()]
+    others = [n for n in moving if n not in set(floats)]
+    return ([own[n] for n in floats], [moving[n] for n in floats]), (
+        [own[n] for n in others],
+        [moving[n] for n in others],
+    )

@@ -9,6 +9,10 @@ SMALL = 64
 """Images whose shorter side is at most this many pixels are small pictures; larger ones are photographs."""
 
 
+SMALLEST = 16
+"""Smaller pictures are enlarged to this side: rotating or cropping 8 x 8 pixels leaves too little."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the rule looks at."""
@@ -44,8 +48,8 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
 def _small(facts: Facts) -> dict:
     """Trained from nothing, at the size they have."""
     return {
-        "image_size": max(8, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
-        "freeze": False, "lr": 0.03, "backbone_lr": 0.03, "batch_size": 64 if facts.accelerated else 16,
+        "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
+        "freeze": False, "lr": 0.03, "backbone_lr": 0.03, "batch_size": 64 if facts.accelerated else 8,
         "steps": 20000 if facts.accelerated else 3000, "workers": 2,
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ from fewlabels.training import checkpoint as checkpoints
 from fewlabels.training.averaging import WeightAverage
 from fewlabels.training.checkpoint import Checkpoint, part, prefixed
 from fewlabels.training.feed import Feed
+from fewlabels.training.machine import seed_generator
 from fewlabels.training.observer import RunningMeans
 from fewlabels.training.optimisation import Optimisation, clip_gradient, lr_factor, set_lr
 
@@ -71,7 +72,7 @@ class Trainer:
             self._save()
         with _stop_signals() as stopped:
             for batch in self.feed.batches(self.step):
-                torch.manual_seed(key_of(self.seed, "dropout", self.step, self.fabric.global_rank) % (1 << 63))
+                seed_generator(key_of(self.seed, "dropout", self.step, self.fabric.global_rank), self.fabric.device)
                 set_lr(optimizer, lr_factor(self.step, self.feed.steps, self.how.schedule, self.how.warmup))
                 losses = module(batch)
                 total = torch.stack(list(losses.terms.values())).sum()

@@ -175,7 +175,7 @@ class Plain:
 
 
 def loader(views: Views, batch: int) -> DataLoader[tuple[Any, ...]]:
-    """Batches without end, two processes ahead; the workers never run dry within a turn."""
+    """Batches without end from two processes, so that the last steps of a turn do not run ahead of idle workers."""
     return DataLoader(views, batch, sampler=RandomSampler(views, True, ENDLESS * batch), num_workers=2)
 
 

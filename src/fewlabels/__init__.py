@@ -1,1 +1,36 @@
+"""Train image models from few labels.
+
+The names below are imported when they are first used, so that ``import fewlabels`` does not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fewlabels.errors import UserError
+    from fewlabels.estimator import FewLabelsClassifier
+    from fewlabels.options import TrainOptions
+    from fewlabels.prediction import evaluate, predict
+    from fewlabels.run import train
+
 __version__ = "0.1.0"
+__all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "evaluate", "predict", "train"]
+
+_HOME = {
+    "FewLabelsClassifier": "fewlabels.estimator",
+    "TrainOptions": "fewlabels.options",
+    "UserError": "fewlabels.errors",
+    "evaluate": "fewlabels.prediction",
+    "predict": "fewlabels.prediction",
+    "train": "fewlabels.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'fewlabels' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

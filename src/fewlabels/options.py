@@ -124,11 +124,12 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
     try:
         if kind is int and str(value).lstrip("+-").isdigit():
             return int(value)
-        if kind in (float, str) and not isinstance(value, bool):
+        if kind in (float, str) and type(value) in (int, float, str):
             return kind(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
-    raise UserError(f"{name} is {'a whole number' if kind is int else 'a number'}, not '{value}'")
+    words = {int: "a whole number", float: "a number", str: "text"}
+    raise UserError(f"{name} is {words[kind]}, not '{value}'")
 
 
 LIMITS: dict[str, tuple[float, float]] = {
@@ -144,7 +145,7 @@ def validate(options: TrainOptions) -> None:
     """Raise :class:`UserError` for values out of range or that contradict each other."""
     for name, (low, high) in LIMITS.items():
         value = getattr(options, name)
-        if value is not None and not low <= value <= high:
+        if value is not None and not (low <= value <= high and value != float("inf")):
             bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
             raise UserError(f"{flag(name)} {value} is out of range; give a value {bound}")
     if options.num_labels is not None and options.label_fraction is not None:
@@ -163,9 +164,15 @@ def read_config(file: Path) -> dict[str, Any]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"--config {file}: there is no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {file}: not YAML ({' '.join(str(error).split())}); fix that line") from None
+    except OSError as error:
+        raise UserError(f"--config {file}: can't be read ({error.strerror}); name a YAML file") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2026-13-01
+        raise UserError(f"--config {file}: not YAML ({' '.join(str(error).split())[:200]}); fix that line") from None
     if not isinstance(content, dict):
         raise UserError(f"--config {file}: must hold lines such as 'method: fixmatch'")
     content.pop("record", None)
-    return {name.replace("-", "_"): read_value(name.replace("-", "_"), value) for name, value in content.items()}
+    named = {str(name).replace("-", "_"): value for name, value in content.items()}
+    try:
+        return {name: read_value(name, value) for name, value in named.items()}
+    except UserError as error:
+        raise UserError(f"--config {file}: {error}") from None

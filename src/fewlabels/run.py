@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fewlabels.data.dataset import Dataset
 from fewlabels.data.read import read
 from fewlabels.evaluation.watch import Watch
 from fewlabels.methods.catalogue import check_parameters, load_method
@@ -27,13 +28,16 @@ from fewlabels.training.observer import history_csv
 from fewlabels.training.progress import Progress
 
 
-def train(options: TrainOptions, resume: bool = False, say: Callable[[str], None] = print) -> Path:
+def train(
+    options: TrainOptions, resume: bool = False, say: Callable[[str], None] = print, dataset: Dataset | None = None
+) -> Path:
     """Train a model as the options say and leave a run folder.
 
     Args:
         options: None in an option means: decided from the data and the device.
         resume: go on where a run in the same folder stopped; where there is none, begin.
         say: receives one line of text at a time.
+        dataset: images already read; ``options.data`` is then only their name.
 
     Returns:
         The run folder.
@@ -53,7 +57,8 @@ def train(options: TrainOptions, resume: bool = False, say: Callable[[str], None
     threads = make_deterministic(options.threads)
     precision = choose_precision(device, options.precision)
     fabric = make_fabric(device, precision)
-    dataset = read(options.data, Path(options.labels) if options.labels else None, Path(options.root), options.skip_bad)
+    labels = Path(options.labels) if options.labels else None
+    dataset = dataset or read(options.data, labels, Path(options.root), options.skip_bad)
     options = decide(options, facts_of(dataset, device, load_method(options.method).trains))
     options = replace(options, device=str(device), threads=threads, precision=precision.name)
     prepared = prepare(options, dataset, fabric.device, precision)

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from fewlabels.errors import UserError
+
 
 def verdict(run: Path) -> str:
     """Accuracy with its interval, and where to look."""
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = _metrics(run / "metrics.json")
     lines = []
     if test := metrics.get("test"):
         lines.append(_accuracy(test, f"of {test['num_images']} test images are right"))
@@ -19,6 +21,16 @@ def verdict(run: Path) -> str:
             _accuracy(unlabelled, f"of {unlabelled['num_images']} unlabelled images with a hidden label are right")
         )
     return "\n".join([*lines, f"{run / 'labels.csv'}: the label of every image", f"{run / 'report.html'}: the report"])
+
+
+def _metrics(file: Path) -> dict:
+    try:
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        if all(isinstance(figures, dict) for figures in metrics.values()):
+            return metrics
+    except (OSError, ValueError, AttributeError):
+        pass
+    raise UserError(f"{file} is missing or holds no figures; delete it and train with --resume")
 
 
 def _accuracy(figures: dict, what: str) -> str:

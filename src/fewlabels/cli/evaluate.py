@@ -21,7 +21,7 @@ def run(parser: Parser, argv: list[str]) -> None:
     args = parser.parse(argv)
     from fewlabels.data.dataset import SPLITS
     from fewlabels.data.read import read
-    from fewlabels.predict import evaluate
+    from fewlabels.prediction import evaluate
 
     dataset = read(args.data, Path(args.labels) if args.labels else None, Path(args.root), args.skip_bad)
     split = SPLITS.index(args.split) if args.split else None

@@ -2,9 +2,9 @@
 
 import csv
 import io
-import sys
 from pathlib import Path
 
+from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
 
 COLUMNS: tuple[str, ...] = ("path", "label", "confidence", "accepted")
@@ -19,11 +19,11 @@ def arguments(parser: Parser) -> None:
 
 def run(parser: Parser, argv: list[str]) -> None:
     """Write the label, its confidence and whether the method trusts it, for every image that had no label."""
+    args = parser.parse(argv)
+    check_place(args.out)
     from fewlabels.errors import UserError
     from fewlabels.report.ledger import read_ledger
-    from fewlabels.training.files import write_text
 
-    args = parser.parse(argv)
     rows = [r for r in read_ledger(Path(args.run) / "labels.csv") if r["split"] == "train" and not r["given"]]
     if any(not row["label"] for row in rows):
         raise UserError(f"{args.run} is not finished; go on with `fewlabels train ... --resume`")
@@ -31,8 +31,4 @@ def run(parser: Parser, argv: list[str]) -> None:
     writer = csv.DictWriter(buffer, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    if args.out:
-        write_text(Path(args.out), buffer.getvalue())
-        print(f"{args.out}: {len(rows)} images")
-    else:
-        sys.stdout.write(buffer.getvalue())
+    write_result(buffer.getvalue(), args.out, f"{len(rows)} images")

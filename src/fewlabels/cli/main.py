@@ -80,10 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return dispatch(argv)
     except UserError as error:
-        if "--debug" in argv:
-            raise
-        print(f"fewlabels: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return _refuse(str(error), debug="--debug" in argv)
     except Interrupted as stop:
         print("fewlabels: stopped; the same command with --resume goes on from here", file=sys.stderr)
         return 128 + int(stop.args[0])
@@ -93,8 +90,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written, a path inside a file
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}; mend that and try again", debug="--debug" in argv)
     except SystemExit as done:  # argparse, after --help
         return int(done.code or 0)
+
+
+def _refuse(message: str, debug: bool) -> int:
+    """One line for a person, after the traceback where it was asked for."""
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"fewlabels: {' '.join(message.split())}", file=sys.stderr)
+    return 2
 
 
 def entry() -> None:

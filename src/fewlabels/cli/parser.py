@@ -28,8 +28,8 @@ class Parser(argparse.ArgumentParser):
         """Rewrite argparse's sentence so that it says what to do."""
         if found := re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message):
             choices = [word.strip(" '") for word in found[2].split(",")]
-            what = "command" if "command" in message else message.split(":")[0].removeprefix("argument ")
-            raise UserError(f"there is no {what} '{found[1]}'; {nearest(found[1], choices)}")
+            name = message.split(":")[0].removeprefix("argument ")
+            raise UserError(f"{name} can't be '{found[1]}'; {nearest(found[1], choices)}")
         if found := re.search(r"the following arguments are required: (.*)", message):
             raise UserError(f"missing: {found[1]}; usage: {self.format_usage().split(':', 1)[1].strip()}")
         raise UserError(f"{message}; see {self.prog} --help")

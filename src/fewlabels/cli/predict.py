@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
 
 
@@ -19,15 +20,11 @@ def arguments(parser: Parser) -> None:
 def run(parser: Parser, argv: list[str]) -> None:
     """Write path, label and confidence for every image."""
     args = parser.parse(argv)
-    from fewlabels.predict import predict
-    from fewlabels.training.files import write_text
+    check_place(args.out)
+    from fewlabels.prediction import predict
 
     predicted, notes = predict(Path(args.run), Path(args.images), args.device, args.skip_bad)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     text = predicted.to_csv(args.probabilities)
-    if args.out:
-        write_text(Path(args.out), text)
-        print(f"{args.out}: {len(predicted.paths)} images")
-    else:
-        sys.stdout.write(text)
+    write_result(text, args.out, f"{len(predicted.paths)} images")

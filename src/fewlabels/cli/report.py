@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fewlabels.cli.output import check_place
 from fewlabels.cli.parser import Parser
 
 
@@ -16,6 +17,7 @@ def arguments(parser: Parser) -> None:
 def run(parser: Parser, argv: list[str]) -> None:
     """Put several runs on one page."""
     args = parser.parse(argv)
+    check_place(args.out)
     from fewlabels.errors import UserError
     from fewlabels.report.page import render
     from fewlabels.report.summary import read_summary

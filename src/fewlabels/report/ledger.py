@@ -81,8 +81,9 @@ def read_ledger(file: Path) -> list[dict[str, str]]:
     """
     try:
         with file.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-            header = tuple(rows[0]) if rows else COLUMNS
+            reader = csv.DictReader(lines)
+            header = tuple(reader.fieldnames or ())
+            rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error):
         raise UserError(f"{file} is missing or can't be read; train the run again") from None
     if header != COLUMNS or any(None in row.values() or None in row for row in rows):

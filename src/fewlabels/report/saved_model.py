@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from fewlabels.errors import UserError
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
+from fewlabels.options import LIMITS
 from fewlabels.training.files import write_atomically, write_json
 
 
@@ -47,10 +48,12 @@ def load_model(run: Path, device: torch.device) -> SavedModel:
             )
     try:
         content = json.loads(about.read_text(encoding="utf-8"))
-        task, classes = str(content.pop("task")), tuple(str(c) for c in content.pop("classes"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        task, classes = str(content.pop("task")), tuple(str(c) for c in list(content.pop("classes")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{about} is not a model description; train the run again") from None
-    spec = ModelSpec.from_dict(content)
+    spec = ModelSpec.from_dict(content, source=str(about))
+    if len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
+        raise UserError(f"{about}: its classes or its image_size can't be those of a run; train the run again")
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError, ValueError):

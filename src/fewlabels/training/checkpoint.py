@@ -75,11 +75,21 @@ def load(folder: Path) -> Checkpoint | None:
             if manifest[name] != _sha256(place / name):
                 raise UserError(f"{place / name} is not the file that was saved (its hash differs); {mend}")
         state = json.loads((place / _FILES[1]).read_text())
+        _check_state(state, place)
         return Checkpoint(state.pop("step"), load_file(place / _FILES[0]), state)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{place} can't be read ({type(error).__name__}: {_line(error)}); {mend}") from None
+
+
+def _check_state(state: Any, place: Path) -> None:
+    """Raise ValueError, TypeError or KeyError where it is not what :func:`save` wrote for this folder."""
+    rows, seconds = state["history"], state["seconds"]
+    if f"step-{state['step']:09d}" != place.name or not isinstance(seconds, int | float) or not isinstance(rows, list):
+        raise ValueError("state.json does not belong here")
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("the history is not made of rows")
 
 
 def _sha256(file: Path) -> str:
@@ -106,11 +116,14 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     return {f"{i}.{name}": t for i, entry in state.items() for name, t in entry.items() if isinstance(t, Tensor)}
 
 
-def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], where: str) -> None:
     """Put :func:`optimizer_tensors` back, each in the memory layout of its weight."""
     weights = [w for group in optimizer.param_groups for w in group["params"]]
     for name, tensor in tensors.items():
-        index, key = name.split(".", 1)
+        index, _, key = name.partition(".")
+        known = index.isdecimal() and int(index) < len(weights)
+        if not known or tensor.shape not in ((), weights[int(index)].shape):
+            raise UserError(f"{where} does not fit this run's optimiser ('{name}'); train anew with another --out")
         weight = weights[int(index)]
         same = tensor.shape == weight.shape
         optimizer.state[weight][key] = torch.empty_like(weight).copy_(tensor) if same else tensor.to(weight.device)

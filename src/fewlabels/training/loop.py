@@ -157,7 +157,7 @@ class Trainer:
         where = str(self.folder)
         checkpoints.restore_module(self.method, part("method", saved.tensors), where)
         checkpoints.restore_module(self.average, part("average", saved.tensors), where)
-        checkpoints.restore_optimizer(self.optimizer, part("optimizer", saved.tensors))
+        checkpoints.restore_optimizer(self.optimizer, part("optimizer", saved.tensors), where)
         self.means.restore(part("means", saved.tensors))
         self.step, self.seconds, self.history = saved.step, saved.state["seconds"], saved.state["history"]
 

@@ -61,6 +61,6 @@ def history_csv(rows: list[dict[str, Any]]) -> str:
     writer = csv.DictWriter(text, list(columns), lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(
-        {k: "" if v is None else round(v, 6) if isinstance(v, float) else v for k, v in row.items()} for row in rows
+        {k: "" if v is None else round(v, 9) if isinstance(v, float) else v for k, v in row.items()} for row in rows
     )
     return text.getvalue()

@@ -59,7 +59,7 @@ def predict(
     where = pick_device(device)
     saved = load_model(run, where)
     dataset = list_images(images, skip_bad=skip_bad)
-    return Predicted(dataset.paths, saved.classes, _probabilities(saved, dataset, where)), dataset.notes
+    return Predicted(dataset.paths, saved.classes, class_probabilities(saved, dataset, where)), dataset.notes
 
 
 def evaluate(run: Path, dataset: Dataset, split: int | None, device: str | None = None) -> dict[str, float | int]:
@@ -75,14 +75,17 @@ def evaluate(run: Path, dataset: Dataset, split: int | None, device: str | None 
     if not len(rows):
         raise UserError(f"{dataset.name}: no image there has a label to compare with; give --labels or another --split")
     index = {name: k for k, name in enumerate(saved.classes)}
-    for name in {dataset.classes[k] for k in dataset.labels[rows]}:
+    for name in sorted({dataset.classes[k] for k in dataset.labels[rows]}):
         if name not in index:
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
     labels = torch.tensor([index[dataset.classes[k]] for k in dataset.labels[rows]])
-    return classification_metrics(_probabilities(saved, dataset, where, torch.from_numpy(rows)), labels)
+    return classification_metrics(class_probabilities(saved, dataset, where, torch.from_numpy(rows)), labels)
 
 
-def _probabilities(saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor | None = None) -> Tensor:
+def class_probabilities(
+    saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor | None = None
+) -> Tensor:
+    """(N, K) float32: what a model says of all images of a data set, or of some rows."""
     spec = saved.spec
     store = open_store(dataset, spec.image_size, spec.channels, device, MEMORY, 0)
     images = Images(store, Normalize(spec.mean, spec.std).to(device))

@@ -1,0 +1,52 @@
+"""One process and two processes do the same work: one shared pair of processes for all methods."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fewlabels.methods.catalogue import load_method, method_files
+from tests.methods.two_processes import train_all
+from tests.tiny import write_tiny
+
+TRAINING = [name for name in method_files() if load_method(name).trains]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The folders of runs by one process and by two."""
+    root = write_tiny(tmp_path_factory.mktemp("data"))
+    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+    train_all(root, one)
+    repository = Path(__file__).parents[2]
+    script = Path(__file__).with_name("two_processes.py")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    environment = os.environ | {"PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(root), str(two)], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return one, two
+
+
+def history(run: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((run / "history.csv").open()))
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_two_processes_give_the_losses_of_one(runs: tuple[Path, Path], name: str) -> None:
+    one, two = (history(folder / name) for folder in runs)
+    assert len(one) == len(two) == 3
+    for row, other in zip(one, two, strict=True):
+        for column in row:
+            if column.startswith("loss"):
+                assert float(other[column]) == pytest.approx(float(row[column]), abs=1e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in TRAINING if load_method(n).unlabelled_views])
+def test_two_processes_keep_the_same_pseudo_labels(runs: tuple[Path, Path], name: str) -> None:
+    one, two = (history(folder / name) for folder in runs)
+    assert [row["share_kept"] for row in one] == [row["share_kept"] for row in two]

@@ -28,8 +28,9 @@ class Facts:
 
 def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     """Fill in every option that is None."""
-    small = (options.image_size or facts.short_side) <= SMALL
-    defaults = _small(facts) if small else _photographs(facts)
+    side = options.image_size or facts.short_side
+    small = side <= SMALL
+    defaults = _small(facts, side) if small else _photographs(facts)
     if options.weights == "none" or options.backbone is not None:
         defaults |= {"weights": "none" if small else defaults["weights"]}
     if (options.weights or defaults["weights"]) == "none":
@@ -45,12 +46,12 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     return decided if decided.eval_every else replace(decided, eval_every=max(1, decided.steps // 10))
 
 
-def _small(facts: Facts) -> dict:
+def _small(facts: Facts, side: int) -> dict:
     """Trained from nothing, at the size they have."""
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
         "freeze": False, "lr": 0.03, "backbone_lr": 0.03, "batch_size": 64 if facts.accelerated else 8,
-        "steps": 20000 if facts.accelerated else 3000, "workers": 2,
+        "steps": 20000 if facts.accelerated else 3000 if side <= 40 else 1500, "workers": 2,
     }  # fmt: skip
 
 

@@ -1,0 +1,25 @@
+"""Writes docs/methods.md: a row per method, from the methods themselves."""
+
+from pathlib import Path
+
+from fewlabels.methods.catalogue import TASKS, load_method, method_files
+
+HEAD = """# Methods
+
+Made by `python docs/make_methods.py`. `fewlabels methods NAME` says more, parameters included.
+"""
+
+
+def text() -> str:
+    """The page."""
+    lines = [HEAD]
+    for task in TASKS:
+        lines += [f"## {task}", "", "| name | idea | paper |", "|---|---|---|"]
+        for name in method_files(task):
+            method = load_method(name, task)
+            lines.append(f"| `{name}` | {method.idea} | {method.paper} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("methods.md").write_text(text(), encoding="utf-8")

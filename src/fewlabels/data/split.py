@@ -19,6 +19,11 @@ class LabelSplit:
     val: np.ndarray
     test: np.ndarray
 
+    @property
+    def unlabelled(self) -> np.ndarray:
+        """The images of the pool whose label training does not see."""
+        return np.setdiff1d(self.pool, self.labelled)
+
 
 def draw(
     dataset: Dataset,

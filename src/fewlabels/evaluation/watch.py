@@ -58,7 +58,7 @@ class Watch:
 
     def _pseudo_labels(self, model: Classifier, method: Method) -> dict[str, Any]:
         """The share of unlabelled images whose prediction is trusted, and, where truth is known, how many are right."""
-        unlabelled = np.setdiff1d(self.split.pool, self.split.labelled)
+        unlabelled = self.split.unlabelled
         if not len(unlabelled):
             return {}
         rows = sample(unlabelled, "pool")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,7 +35,7 @@ def final_metrics(prepared: Prepared, model: Classifier, predictions: Prediction
     for name, rows in (("test", prepared.split.test), ("val", prepared.split.val)):
         known = torch.from_numpy(rows)[labels[rows] != UNLABELLED]
         metrics[name] = dict(classification_metrics(predictions.probabilities[known], labels[known]))
-    hidden = torch.from_numpy(np.setdiff1d(prepared.split.pool, prepared.split.labelled))
+    hidden = torch.from_numpy(prepared.split.unlabelled)
     hidden = hidden[labels[hidden] != UNLABELLED]
     if len(hidden):
         metrics["unlabelled"] = dict(classification_metrics(predictions.probabilities[hidden], labels[hidden]))
@@ -63,7 +62,7 @@ def summarise(
     guess = predictions.probabilities.argmax(1)
     given = torch.from_numpy(given_labels(dataset, split))
     test = torch.from_numpy(split.test)[labels[split.test] != UNLABELLED]
-    free = torch.from_numpy(np.setdiff1d(split.pool, split.labelled))
+    free = torch.from_numpy(split.unlabelled)
     counts = given[given != UNLABELLED].bincount(minlength=len(dataset.classes)).tolist()
     pseudo = guess[free][predictions.accepted[free]].bincount(minlength=len(dataset.classes)).tolist()
     show = _Gallery(prepared, predictions, guess, given)

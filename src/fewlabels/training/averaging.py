@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from fewlabels.models.classifier import Classifier
 
-
 Pair = tuple[list[Tensor], list[Tensor]]
 
 

@@ -196,7 +196,7 @@ def test_resume_refuses_a_forged_checkpoint_whose_hashes_agree(
 ) -> None:
     forge(unfinished, name, pickle.dumps(Bomb(mark)) if content == b"pickle" else content)
     before = state_of(unfinished)
-    assert str(unfinished) in call("train", digits, "--out", unfinished, "--resume", *TRAIN).error
+    assert str(unfinished / "checkpoint") in call("train", digits, "--out", unfinished, "--resume", *TRAIN).error
     assert state_of(unfinished) == before
     assert not mark.exists()
 

@@ -9,8 +9,9 @@ and logging. Not in it: evaluation, and the checkpoints before and after a turn.
   state dictionary for the average, ``.item()`` on every figure of every step.
 - ``ours`` is :class:`fewlabels.training.loop.Trainer`, assembled as ``fewlabels train`` does.
 
-Both train the same network, in turns (plain, ours, plain, ours, ...), so that a machine that slows down slows both. The
-first step of every turn, in which workers start and caches fill, is not counted.
+Both train the same network, in turns (plain, ours, plain, ours, ...), so that a machine that slows down slows both. Every
+turn is a process of its own, so that neither inherits the other's settings. Its first step, in which workers start and
+caches fill, is not counted.
 """
 
 import json
@@ -48,7 +49,7 @@ from fewlabels.training.assemble import assemble
 from fewlabels.training.defaults import decide
 from fewlabels.training.experiment import facts_of, prepare
 from fewlabels.training.feed import Feed
-from fewlabels.training.machine import make_deterministic, make_fabric
+from fewlabels.training.machine import keep_freed_memory, make_deterministic, make_fabric
 from fewlabels.training.optimisation import lr_factor
 from fewlabels.training.progress import Progress
 
@@ -214,6 +215,7 @@ class Ours:
     def turn(self) -> None:
         """Go on for the steps of one turn."""
         make_deterministic(None)
+        keep_freed_memory()
         self.trainer.run()
 
 
@@ -247,6 +249,7 @@ def arguments() -> Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--pass", dest="passes", choices=get_args(Passes), help="ours: --method.passes")
+    parser.add_argument("--turn", choices=["plain", "ours"], help="one turn of one pipeline, in this process")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     given = parser.parse_args()
     for name in ("steps", "rounds", "threads"):
@@ -256,26 +259,46 @@ def arguments() -> Namespace:
     return given
 
 
-def main() -> None:
-    """Measure and print."""
-    given = arguments()
-    make_deterministic(given.threads)
+def turn(name: str, given: Namespace) -> dict[str, Any]:
+    """One turn of one pipeline, in this process."""
+    if given.threads:
+        torch.set_num_threads(given.threads)
     drawn = np.random.default_rng(0)
     pixels = drawn.integers(0, 256, (IMAGES, SIDE, SIDE, 3), dtype=np.uint8)
     labels = np.arange(IMAGES) % CLASSES
     with TemporaryDirectory() as folder:
-        plain, ours = Plain(pixels, labels), Ours(pixels, labels, given.passes, Path(folder))
-        plain.clock.steps = ours.clock.steps = given.steps
-        for _ in range(given.rounds):
-            plain.turn()
-            ours.turn()
+        pipeline = Plain(pixels, labels) if name == "plain" else Ours(pixels, labels, given.passes, Path(folder))
+        pipeline.clock.steps = given.steps
+        pipeline.turn()
+    return {"seconds": pipeline.clock.seconds, "how": pipeline.how}
+
+
+def turn_apart(name: str) -> dict[str, Any]:
+    """One turn in a process of its own, so that neither pipeline inherits the other's settings."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--turn", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Measure and print."""
+    given = arguments()
+    if given.turn:
+        print(json.dumps(turn(given.turn, given)))
+        return
+    turns: dict[str, list[dict[str, Any]]] = {"plain": [], "ours": []}
+    for _ in range(given.rounds):
+        for name, done in turns.items():
+            done.append(turn_apart(name))
     figures: dict[str, Any] = {}
-    for name, pipeline in {"plain": plain, "ours": ours}.items():
-        figures[name] = summary(pipeline.clock.seconds) | {"how": pipeline.how}
+    for name, done in turns.items():
+        figures[name] = summary([second for one in done for second in one["seconds"]]) | {"how": done[0]["how"]}
         print(f"{name}, ms a step: " + ", ".join(f"{key} {value}" for key, value in figures[name].items()))
-    figures["ratio"] = round(figures["plain"]["median"] / figures["ours"]["median"], 2)
+    figures["ratio"] = round(figures["ours"]["median"] / figures["plain"]["median"], 3)
     figures["hardware"] = hardware()
-    print(f"ratio of medians, plain / ours: {figures['ratio']}")
+    print(f"ratio of medians, ours / plain: {figures['ratio']}")
     print("; ".join(f"{name} {value}" for name, value in figures["hardware"].items()))
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -23,7 +23,7 @@ from fewlabels.training.estimate import estimate_seconds
 from fewlabels.training.experiment import Prepared, facts_of, prepare
 from fewlabels.training.files import write_json, write_text
 from fewlabels.training.loop import Trainer
-from fewlabels.training.machine import make_deterministic, make_fabric, pick_device, record
+from fewlabels.training.machine import keep_freed_memory, make_deterministic, make_fabric, pick_device, record
 from fewlabels.training.observer import history_csv
 from fewlabels.training.progress import Progress
 
@@ -54,6 +54,7 @@ def train(
         say(f"{out} is finished; nothing to resume")
         return out
     device = pick_device(options.device)
+    keep_freed_memory()
     threads = make_deterministic(options.threads)
     precision = choose_precision(device, options.precision)
     fabric = make_fabric(device, precision)

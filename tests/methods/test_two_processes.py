@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from fewlabels.methods.catalogue import load_method, method_files
 from tests.methods.two_processes import train_all
 from tests.tiny import write_tiny
+
+from fewlabels.methods.catalogue import load_method, method_files
 
 TRAINING = [name for name in method_files() if load_method(name).trains]
 

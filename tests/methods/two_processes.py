@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
+from tests.tiny import tiny_options
+
 from fewlabels.methods.catalogue import load_method, method_files
 from fewlabels.options import TrainOptions
 from fewlabels.run import train
-from tests.tiny import tiny_options
 
 
 def options(root: Path, name: str, out: Path) -> TrainOptions:

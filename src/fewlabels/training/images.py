@@ -17,8 +17,11 @@ class Images:
     store: Store
     to_input: Normalize
     """From (B, C, H, W) bytes, or floats from 0 to 255, to normalised float32."""
-    chunk: int = 256
-    """Images that are evaluated at once."""
+
+    @property
+    def chunk(self) -> int:
+        """Images that are evaluated at once: about a million pixels, so that activations stay small."""
+        return max(8, min(256, (1 << 20) // self.store.size**2))
 
     def stream(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
         """Batches of bytes (B, C, H, W) on the device."""

@@ -68,6 +68,7 @@ class Trainer:
         """
         module, optimizer = self.fabric.setup(self.method, self.optimizer)
         self._clock = time.monotonic()
+        self._saved = (self.step, self._clock)
         if self.step == 0:
             self._save()
         with _stop_signals() as stopped:

@@ -1,5 +1,6 @@
 """Where a run computes: device, threads, processes, and the versions that made it."""
 
+import ctypes
 import os
 import platform
 
@@ -40,6 +41,19 @@ def make_deterministic(threads: int | None) -> int:
     # costs a tenth of a step and hides no fault of ours
     torch.backends.cudnn.benchmark = False
     return torch.get_num_threads()
+
+
+def keep_freed_memory() -> None:
+    """Let the C library reuse memory instead of handing it back, on Linux.
+
+    Activations are tens of megabytes, which glibc maps anew and zeroes page by page for every operation; reusing them
+    makes a step on a CPU about a tenth faster.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        trim_threshold, mmap_max = -1, -4  # names of malloc.h
+        libc = ctypes.CDLL(None)
+        libc.mallopt(mmap_max, 0)
+        libc.mallopt(trim_threshold, -1)
 
 
 def seed_generator(key: int, device: torch.device) -> None:

@@ -16,10 +16,10 @@ demo: setup
 	$(BIN)/fewlabels demo
 
 test: setup
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: setup
-	$(BIN)/python -m pytest -n 2 -m "slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -9,9 +9,9 @@ and logging. Not in it: evaluation, and the checkpoints before and after a turn.
   state dictionary for the average, ``.item()`` on every figure of every step.
 - ``ours`` is :class:`fewlabels.training.loop.Trainer`, assembled as ``fewlabels train`` does.
 
-Both train the same network, in turns (plain, ours, plain, ours, ...), so that a machine that slows down slows both. Every
-turn is a process of its own, so that neither inherits the other's settings. Its first step, in which workers start and
-caches fill, is not counted.
+Both train the same network, in turns (plain, ours, plain, ours, ...), so that a machine that slows down slows both.
+Every turn is a process of its own, so that neither inherits the other's settings. Its first step, in which workers
+start and caches fill, is not counted.
 """
 
 import json

@@ -50,6 +50,8 @@ class Dataset:
     """Which mirror images are the same thing to a person; never a flip where the reader can't know it is harmless."""
     notes: tuple[str, ...] = ()
     """What the user should be told about the reading: ignored columns, images left out."""
+    left_out: tuple[str, ...] = ()
+    """Faulty images that ``--skip-bad`` went on without; the ledger names them."""
 
     def __len__(self) -> int:
         return len(self.paths)

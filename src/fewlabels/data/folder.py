@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,8 @@ def read_folder(
     result = survey(root, labels, progress)
     if result.dataset is None or (result.faults and not skip_bad):
         raise DataFaults(result.faults, root)
-    return result.dataset.with_notes(*(f"left out: {fault}" for fault in result.faults))
+    left_out = tuple(sorted({path for fault in result.faults for path in fault.leave_out}))
+    return replace(result.dataset.with_notes(*(f"left out: {fault}" for fault in result.faults)), left_out=left_out)
 
 
 def survey(root: Path, labels: Path | None = None, progress: Progress | None = None) -> Survey:

@@ -15,6 +15,8 @@ from fewlabels.errors import UserError
 from fewlabels.training.files import write_text
 
 COLUMNS = ("path", "split", "given", "label", "confidence", "accepted")
+LEFT_OUT = "left out"
+"""In the column ``split``: a faulty image that ``--skip-bad`` went on without."""
 
 
 @dataclass(frozen=True)
@@ -43,29 +45,34 @@ def split_names(dataset: Dataset, split: LabelSplit) -> list[str]:
 
 
 def ledger(dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> str:
-    """The ledger as CSV text, a row per image in the data set's order.
+    """The ledger as CSV text, a row per image in the data set's order, then the images that were left out.
 
     ``given`` is the label that training saw. ``label`` is the given one where there is one, else the model's, and
     ``confidence`` the model's probability for it. ``accepted`` is 1 where the label was given or the method trusts it.
     Before training (``predictions`` None) only what was given is filled in: it is the saved split.
     """
+    given, names = given_labels(dataset, split), split_names(dataset, split)
+    known = [dataset.classes[k] if k != UNLABELLED else "" for k in given]
+    said = (
+        [(name, "", 1 if name else "") for name in known] if predictions is None else _said(dataset, given, predictions)
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    given, names = given_labels(dataset, split), split_names(dataset, split)
-    if predictions is None:
-        for row, path in enumerate(dataset.paths):
-            known = dataset.classes[given[row]] if given[row] != UNLABELLED else ""
-            writer.writerow([path, names[row], known, known, "", 1 if known else ""])
-        return text.getvalue()
+    for path, part, mine, (label, confidence, accepted) in zip(dataset.paths, names, known, said, strict=True):
+        writer.writerow([path, part, mine, label, confidence, accepted])
+    writer.writerows([path, LEFT_OUT, "", "", "", ""] for path in dataset.left_out)
+    return text.getvalue()
+
+
+def _said(dataset: Dataset, given: np.ndarray, predictions: Predictions) -> list[tuple[str, str, int]]:
+    """Label, confidence and acceptance of every image."""
     known = torch.from_numpy(given) != UNLABELLED
     label = torch.where(known, torch.from_numpy(given), predictions.probabilities.argmax(1))
     confidence = predictions.probabilities.gather(1, label[:, None])[:, 0]
-    accepted = (known | predictions.accepted).tolist()
-    for row, (path, k, p) in enumerate(zip(dataset.paths, label.tolist(), confidence.tolist(), strict=True)):
-        mine = dataset.classes[given[row]] if given[row] != UNLABELLED else ""
-        writer.writerow([path, names[row], mine, dataset.classes[k], f"{p:.6f}", int(accepted[row])])
-    return text.getvalue()
+    accepted = known | predictions.accepted
+    rows = zip(label.tolist(), confidence.tolist(), accepted.tolist(), strict=True)
+    return [(dataset.classes[k], f"{p:.6f}", int(yes)) for k, p, yes in rows]
 
 
 def write_ledger(file: Path, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> None:
@@ -97,7 +104,7 @@ def check_same_split(file: Path, dataset: Dataset, split: LabelSplit) -> None:
     now = [
         (path, name, dataset.classes[k] if k != UNLABELLED else "")
         for path, name, k in zip(dataset.paths, names, given, strict=True)
-    ]
+    ] + [(path, LEFT_OUT, "") for path in dataset.left_out]
     then = [(row["path"], row["split"], row["given"]) for row in read_ledger(file)]
     if now != then:
         changed = next((a[0] for a, b in zip(now, then, strict=False) if a != b), "their number")

@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 
 from fewlabels.data.dataset import Flip
+from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions
 
 SMALL = 64
 """Images whose shorter side is at most this many pixels are small pictures; larger ones are photographs."""
 
 
+FROZEN_STEPS = 1500
+"""Steps of a head on features that are kept."""
 SMALLEST = 16
 """Smaller pictures are enlarged to this side: rotating or cropping 8 x 8 pixels leaves too little."""
 
@@ -27,31 +30,34 @@ class Facts:
 
 
 def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
-    """Fill in every option that is None."""
+    """Fill in every option that is None.
+
+    Raises:
+        UserError: for steps, or training of the backbone, with a method that has neither.
+    """
     side = options.image_size or facts.short_side
-    small = side <= SMALL
-    defaults = _small(facts, side) if small else _photographs(facts)
-    if options.weights == "none" or options.backbone is not None:
-        defaults |= {"weights": "none" if small else defaults["weights"]}
-    if (options.weights or defaults["weights"]) == "none":
-        defaults |= {"freeze": False, "backbone_lr": options.lr or 0.03}
+    defaults = _small(facts, side) if side <= SMALL else _photographs(facts)
+    pretrained = (options.weights or defaults["weights"]) != "none"
+    defaults["backbone_lr"] = 0.003 if pretrained else options.lr or 0.03
+    defaults["freeze"] = pretrained and side > SMALL and not facts.accelerated
     if not facts.trains:
+        if options.steps or options.freeze is False:
+            raise UserError(f"{options.method} trains no backbone and has no steps; leave --steps and --no-freeze out")
         defaults |= {"freeze": True, "steps": 0}
-    if options.freeze or (options.freeze is None and defaults["freeze"]):
-        defaults |= {"steps": defaults["steps"] and 1500, "batch_size": 64}
+    elif defaults["freeze"] if options.freeze is None else options.freeze:
+        defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
     defaults["label_seed"] = options.seed
-    filled = {k: v for k, v in defaults.items() if getattr(options, k) is None}
-    decided = replace(options, **filled)
+    decided = replace(options, **{k: v for k, v in defaults.items() if getattr(options, k) is None})
     assert decided.steps is not None
     return decided if decided.eval_every else replace(decided, eval_every=max(1, decided.steps // 10))
 
 
 def _small(facts: Facts, side: int) -> dict:
     """Trained from nothing, at the size they have."""
+    steps = 20000 if facts.accelerated else 3000 if side <= 40 else 1500
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
-        "freeze": False, "lr": 0.03, "backbone_lr": 0.03, "batch_size": 64 if facts.accelerated else 8,
-        "steps": 20000 if facts.accelerated else 3000 if side <= 40 else 1500, "workers": 2,
+        "lr": 0.03, "batch_size": 64 if facts.accelerated else 8, "steps": steps, "workers": 2,
     }  # fmt: skip
 
 
@@ -59,7 +65,6 @@ def _photographs(facts: Facts) -> dict:
     """From ImageNet weights; on a CPU only the head is trained, on features that are computed once."""
     return {
         "image_size": min(224, max(96, facts.short_side // 32 * 32)), "flip": facts.flip,
-        "backbone": "mobilenetv2_100", "weights": "imagenet", "freeze": not facts.accelerated,
-        "lr": 0.03, "backbone_lr": 0.003, "batch_size": 32 if facts.accelerated else 8,
-        "steps": 10000 if facts.accelerated else 1000, "workers": 2,
+        "backbone": "mobilenetv2_100", "weights": "imagenet", "lr": 0.03,
+        "batch_size": 32 if facts.accelerated else 8, "steps": 10000 if facts.accelerated else 1000, "workers": 2,
     }  # fmt: skip

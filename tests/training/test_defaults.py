@@ -1,0 +1,60 @@
+"""What is decided when nothing was said (docs/defaults.md)."""
+
+from dataclasses import replace
+
+import pytest
+
+from fewlabels.errors import UserError
+from fewlabels.options import TrainOptions
+from fewlabels.training.defaults import Facts, decide
+
+ASKED = TrainOptions(data="folder", method="fixmatch")
+PICTURES = Facts(short_side=28, flip="none", accelerated=False, trains=True)
+PHOTOGRAPHS = Facts(short_side=375, flip="horizontal", accelerated=False, trains=True)
+
+
+def test_small_pictures_are_trained_from_nothing_at_their_size() -> None:
+    found = decide(ASKED, PICTURES)
+    assert (found.backbone, found.weights, found.freeze, found.image_size) == ("small_cnn", "none", False, 28)
+    assert found.backbone_lr == found.lr
+
+
+def test_tiny_pictures_are_enlarged() -> None:
+    assert decide(ASKED, replace(PICTURES, short_side=8)).image_size == 16
+
+
+def test_photographs_train_a_head_on_imagenet_features_on_a_cpu() -> None:
+    found = decide(ASKED, PHOTOGRAPHS)
+    assert (found.backbone, found.weights, found.freeze, found.image_size) == ("mobilenetv2_100", "imagenet", True, 224)
+
+
+def test_photographs_train_the_backbone_slowly_on_an_accelerator() -> None:
+    found = decide(ASKED, replace(PHOTOGRAPHS, accelerated=True))
+    assert not found.freeze
+    assert found.backbone_lr is not None
+    assert found.lr is not None
+    assert found.backbone_lr < found.lr
+
+
+def test_a_backbone_without_weights_is_never_frozen() -> None:
+    found = decide(replace(ASKED, weights="none"), PHOTOGRAPHS)
+    assert not found.freeze
+    assert found.backbone_lr == found.lr
+
+
+def test_what_was_asked_for_stays() -> None:
+    asked = replace(ASKED, steps=7, image_size=40, lr=0.5, freeze=False, batch_size=3, flip="both", label_seed=9)
+    found = decide(asked, PHOTOGRAPHS)
+    assert (found.steps, found.image_size, found.lr, found.freeze) == (7, 40, 0.5, False)
+    assert (found.batch_size, found.flip, found.label_seed) == (3, "both", 9)
+
+
+def test_the_label_seed_follows_the_seed() -> None:
+    assert decide(replace(ASKED, seed=4), PICTURES).label_seed == 4
+
+
+@pytest.mark.parametrize("changes", [{"steps": 10}, {"freeze": False}])
+def test_a_method_without_steps_refuses_them(changes: dict) -> None:
+    asked = replace(ASKED, method="linear-probe", **changes)
+    with pytest.raises(UserError, match="linear-probe trains no backbone"):
+        decide(asked, replace(PHOTOGRAPHS, trains=False))

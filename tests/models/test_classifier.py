@@ -105,7 +105,7 @@ def test_a_head_can_be_swapped() -> None:
 def test_a_normalized_head_does_not_see_the_length_of_features() -> None:
     model = classifier("small_cnn", head="normalized-linear")
     assert isinstance(model.head, NormalizedLinear)
-    features = torch.randn(3, 128)
+    features = torch.randn(3, 64)
     torch.testing.assert_close(model(features), model(features * 7))
     expected = features[0] / features[0].square().sum().sqrt() @ model.head.weight.T + model.head.bias
     torch.testing.assert_close(model(features)[0], expected)

@@ -50,10 +50,10 @@ def test_a_classifier_around_them_counts_the_same(name: str, parameters: int) ->
         ("cnn13", 28, (128, 5, 5)),
         ("cnn3", 32, (32, 8, 8)),
         ("cnn3", 28, (32, 7, 7)),
-        ("small_cnn", 8, (128, 4, 4)),
-        ("small_cnn", 28, (128, 7, 7)),
-        ("small_cnn", 32, (128, 8, 8)),
-        ("small_cnn", 64, (128, 8, 8)),
+        ("small_cnn", 8, (64, 4, 4)),
+        ("small_cnn", 28, (64, 7, 7)),
+        ("small_cnn", 32, (64, 8, 8)),
+        ("small_cnn", 64, (64, 8, 8)),
     ],
 )
 def test_the_last_map_has_the_stated_size(name: str, size: int, shape: tuple[int, int, int]) -> None:
@@ -146,3 +146,9 @@ def test_small_cnn_learns_two_patterns() -> None:
         nn.functional.cross_entropy(net(images), labels).backward()
         optimiser.step()
     assert (net(images).argmax(1) == labels).float().mean() > 0.9
+
+
+def test_small_cnn_has_the_parameters_that_its_docstring_counts() -> None:
+    """9 (16 + 16 32 + 32 32 + 32 64 + 64 64) weights, 2 (16 + 32 + 32 + 64 + 64) of the norms, 65 10 of the head."""
+    net = timm.create_model("small_cnn", num_classes=10, in_chans=1)
+    assert sum(weight.numel() for weight in net.parameters()) == 69264 + 416 + 650 == 70330

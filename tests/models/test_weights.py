@@ -175,7 +175,7 @@ def test_a_hostile_header_is_refused(file: Path, header: dict[str, str], says: s
 
 
 def test_a_layer_of_another_shape_is_named(file: Path) -> None:
-    saved(file, "small_cnn", width=16)
+    saved(file, "small_cnn", width=32)
     with pytest.raises(UserError, match=r"of another shape convs.0.weight"):
         resolve_weights("small_cnn", str(file), 3, 32)
 

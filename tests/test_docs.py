@@ -42,3 +42,11 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"  {name} " in shown for name in COMMANDS)
+
+
+def test_the_readmes_python_runs() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert "steps=200" in code
+    names: dict = {}
+    exec(code.replace("steps=200", "steps=3, threads=1"), names)
+    assert names["model"].transduction_.shape == (1797,)

@@ -7,7 +7,7 @@ from PIL import ImageDraw
 from torch import Tensor
 
 from fewlabels.augment.crop import cutout, flip, pad_and_crop
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
 from .pictures import from_pil, pictures, to_pil
 

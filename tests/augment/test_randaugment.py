@@ -9,7 +9,7 @@ from torch import Tensor
 from fewlabels.augment.operation import Operation
 from fewlabels.augment.operation import replace as kernel
 from fewlabels.augment.randaugment import FIXMATCH, USB, Choice, Policy
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
 from .pictures import pictures
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from fewlabels.augment import views
 from fewlabels.augment.views import VIEWS, Normalize, make_view
 from fewlabels.errors import UserError
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
 from .pictures import pictures
 

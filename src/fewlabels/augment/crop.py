@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import Flip
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
 
 def pad_and_crop(images: Tensor, draws: Draws, fraction: float = 1 / 8) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from fewlabels.augment import geometric, photometric
 from fewlabels.augment.crop import cutout
 from fewlabels.augment.operation import Operation
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
 
 class Choice(NamedTuple):

@@ -14,7 +14,7 @@ from fewlabels.augment import crop
 from fewlabels.augment.randaugment import FIXMATCH, USB
 from fewlabels.data.dataset import Flip
 from fewlabels.errors import UserError, nearest
-from fewlabels.sampling.randomness import Draws
+from fewlabels.randomness import Draws
 
 View = Callable[[Tensor, Draws], Tensor]
 """From (B, C, H, W) uint8 images, C 1 or 3, sides 8 to 448, and B slots, to images of the same shape.

@@ -40,8 +40,8 @@ def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
 def run(parser: Parser, argv: list[str]) -> None:
     """Train, and say where the report is."""
     options, resume = read_options(parser, argv)
+    from fewlabels.cli.verdict import verdict
     from fewlabels.run import train
-    from fewlabels.verdict import verdict
 
     out = train(options, resume, say=lambda line: print(line, flush=True))
     print(verdict(out))

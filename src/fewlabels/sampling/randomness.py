@@ -1,1 +1,0 @@
-from fewlabels.randomness import Draws, key_of, permutation  # noqa: F401

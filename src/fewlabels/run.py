@@ -22,6 +22,7 @@ from fewlabels.training.defaults import decide
 from fewlabels.training.estimate import estimate_seconds
 from fewlabels.training.experiment import Prepared, facts_of, prepare
 from fewlabels.training.files import write_json, write_text
+from fewlabels.training.frozen import PlainFeatures
 from fewlabels.training.loop import Trainer
 from fewlabels.training.machine import keep_freed_memory, make_deterministic, make_fabric, pick_device, record
 from fewlabels.training.observer import history_csv
@@ -70,7 +71,9 @@ def train(
     saved = checkpoint.load(out / "checkpoint") if resume else None
     if fabric.is_global_zero:
         open_folder(out, config, prepared, resume)
-    watch = Watch(dataset, prepared.split, prepared.images.plain, precision.name == "bf16", progress.say)
+    bf16 = precision.name == "bf16"
+    plain = PlainFeatures(prepared.method.model, prepared.images, bf16) if options.freeze else prepared.images.plain
+    watch = Watch(dataset, prepared.split, plain, bf16, progress.say)
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")

@@ -21,6 +21,25 @@ def freeze(model: Classifier) -> None:
     model.backbone.eval()
 
 
+class PlainFeatures:
+    """The images as they are, through the frozen trunk: each set of rows that is asked for is embedded once.
+
+    What is looked at in every evaluation then costs no more than the head.
+    """
+
+    def __init__(self, model: Classifier, images: Images, bf16: bool) -> None:
+        self.model, self.images, self.bf16 = model, images, bf16
+        self.kept: dict[bytes, Tensor] = {}
+
+    def __call__(self, rows: Tensor) -> Iterator[Tensor]:
+        """(b, D) features of the rows, in order."""
+        key = rows.numpy().tobytes()
+        if key not in self.kept:
+            self.kept[key] = features(self.model, self.images.plain(rows), self.bf16)
+        device = next(self.model.parameters()).device
+        return (part.to(device) for part in torch.split(self.kept[key], 4096))
+
+
 def embed_views(
     model: Classifier,
     images: Images,

@@ -200,7 +200,7 @@ class Ours:
         splits, classes = np.full(IMAGES, TRAIN, np.int8), tuple(map(str, range(CLASSES)))
         dataset = Dataset("random", classes, names, splits, labels, ArrayImages(pixels), flip="horizontal")
         device = torch.device("cpu")
-        precision = choose_precision(device)
+        precision = choose_precision(device, "wrn_28_2")
         asked = TrainOptions(
             data="random", method="fixmatch", num_labels=LABELS, batch_size=LABELLED, backbone="wrn_28_2", lr=RATE,
             steps=ENDLESS, eval_every=ENDLESS, ema=DECAY, parameters={"passes": passes} if passes else {},
@@ -228,7 +228,7 @@ def hardware() -> dict[str, str | int]:
     done = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return {
         "cpu": models[0] if models else platform.processor() or platform.machine(),
-        "amx": "yes" if "amx_tile" in text else "no",
+        "bf16 in the CPU": ", ".join(name for name in ("amx_bf16", "avx512_bf16") if name in text) or "no",
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "command": shlex.join(["python", "benchmarks/fixmatch_step.py", *sys.argv[1:]]),

@@ -57,11 +57,12 @@ def train(
     device = pick_device(options.device)
     keep_freed_memory()
     threads = make_deterministic(options.threads)
-    precision = choose_precision(device, options.precision)
-    fabric = make_fabric(device, precision)
     labels = Path(options.labels) if options.labels else None
     dataset = dataset or read(options.data, labels, Path(options.root), options.skip_bad)
     options = decide(options, facts_of(dataset, device, load_method(options.method).trains))
+    assert options.backbone is not None
+    precision = choose_precision(device, options.backbone, options.precision)
+    fabric = make_fabric(device, precision)
     options = replace(options, device=str(device), threads=threads, precision=precision.name)
     prepared = prepare(options, dataset, fabric.device, precision)
     config = describe(prepared, record(fabric, threads))
@@ -71,9 +72,8 @@ def train(
     saved = checkpoint.load(out / "checkpoint") if resume else None
     if fabric.is_global_zero:
         open_folder(out, config, prepared, resume)
-    bf16 = precision.name == "bf16"
-    plain = PlainFeatures(prepared.method.model, prepared.images, bf16) if options.freeze else prepared.images.plain
-    watch = Watch(dataset, prepared.split, plain, bf16, progress.say)
+    plain = PlainFeatures(prepared.method.model, prepared.images) if options.freeze else prepared.images.plain
+    watch = Watch(dataset, prepared.split, plain, progress.say)
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")

@@ -34,7 +34,6 @@ class Watch:
     split: LabelSplit
     plain: Callable[[Tensor], Iterable[Tensor]]
     """From rows to network input."""
-    bf16: bool
     say: Callable[[str], None]
 
     def __call__(self, model: Classifier, method: Method) -> dict[str, Any]:
@@ -53,7 +52,7 @@ class Watch:
         rows, labels = rows[labels != UNLABELLED], labels[labels != UNLABELLED]
         if not len(rows):
             return None
-        guess = probabilities(model, self.plain(rows), self.bf16).argmax(1)
+        guess = probabilities(model, self.plain(rows)).argmax(1)
         return float((guess == labels).double().mean())
 
     def _pseudo_labels(self, model: Classifier, method: Method) -> dict[str, Any]:
@@ -62,7 +61,7 @@ class Watch:
         if not len(unlabelled):
             return {}
         rows = sample(unlabelled, "pool")
-        found = probabilities(model, self.plain(rows), self.bf16)
+        found = probabilities(model, self.plain(rows))
         accepted = method.accepts(found.to(next(method.parameters()).device)).cpu()
         guess, truth = found.argmax(1), self._labels(rows)
         known = accepted & (truth != UNLABELLED)

@@ -1,4 +1,7 @@
-"""What a model says of images: probabilities and features, in evaluation mode, without gradient."""
+"""What a model says of images: probabilities and features, in evaluation mode, without gradient.
+
+Always in float32, whatever the run trains in: a figure of the run is then also what ``predict`` and ``evaluate`` find.
+"""
 
 from collections.abc import Iterable
 
@@ -23,21 +26,17 @@ class evaluating:
             module.training = training
 
 
-def _autocast(model: nn.Module, bf16: bool) -> torch.autocast:
-    return torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16, enabled=bf16)
-
-
 @torch.inference_mode()
-def probabilities(model: Classifier, inputs: Iterable[Tensor], bf16: bool = False) -> Tensor:
+def probabilities(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
     """(N, K) float32 softmax on the CPU."""
-    with evaluating(model), _autocast(model, bf16):
+    with evaluating(model):
         parts = [model(x).float().softmax(1).cpu() for x in inputs]
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
 
 
 @torch.inference_mode()
-def features(model: Classifier, inputs: Iterable[Tensor], bf16: bool = False) -> Tensor:
+def features(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
     """(N, D) float32 pooled features on the CPU."""
-    with evaluating(model), _autocast(model, bf16):
+    with evaluating(model):
         parts = [model.features(x).float().cpu() for x in inputs]
     return torch.cat(parts) if parts else torch.zeros(0, model.num_features)

@@ -23,7 +23,7 @@ PER_CLASS = 4
 def predict_all(prepared: Prepared, model: Classifier) -> Predictions:
     """The model's word on every image of the data set."""
     rows = torch.arange(len(prepared.dataset))
-    found = probabilities(model, prepared.images.plain(rows), prepared.precision.name == "bf16")
+    found = probabilities(model, prepared.images.plain(rows))
     device = next(prepared.method.parameters()).device
     return Predictions(found, prepared.method.accepts(found.to(device)).cpu())
 
@@ -41,7 +41,7 @@ def final_metrics(prepared: Prepared, model: Classifier, predictions: Prediction
         metrics["unlabelled"] = dict(classification_metrics(predictions.probabilities[hidden], labels[hidden]))
     if not metrics["test"]:
         rows = torch.from_numpy(prepared.split.labelled)
-        found = features(model, prepared.images.plain(rows), prepared.precision.name == "bf16")
+        found = features(model, prepared.images.plain(rows))
         estimate = cross_fit(found.numpy(), labels[rows].numpy(), prepared.options.seed)
         if estimate:
             metrics["cross_fit"] = estimate

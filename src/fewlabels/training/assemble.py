@@ -75,6 +75,6 @@ def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
     used = np.union1d(prepared.split.labelled, prepared.split.pool) if unlabelled else prepared.split.labelled
     kept = embed_views(
         prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset), labelled | unlabelled,
-        seed, prepared.precision.name == "bf16", progress.embedding,
+        seed, progress.embedding,
     )  # fmt: skip
     return EmbeddedViews(kept, tuple(labelled), tuple(unlabelled), seed)

@@ -146,15 +146,14 @@ class TrainingPool:
     rows: Tensor
     labelled_rows: Tensor
     labels: Tensor
-    bf16: bool
 
     def features(self, rows: Tensor) -> Tensor:
         """Pooled features of the images as they are."""
-        return features(self.method.model, self.images.plain(rows), self.bf16)
+        return features(self.method.model, self.images.plain(rows))
 
     def probabilities(self, rows: Tensor) -> Tensor:
         """Class probabilities of the images as they are."""
-        return probabilities(self.method.model, self.images.plain(rows), self.bf16)
+        return probabilities(self.method.model, self.images.plain(rows))
 
 
 def training_pool(prepared: Prepared) -> TrainingPool:
@@ -162,4 +161,4 @@ def training_pool(prepared: Prepared) -> TrainingPool:
     pool, labelled = torch.from_numpy(prepared.split.pool), torch.from_numpy(prepared.split.labelled)
     labels = torch.from_numpy(prepared.dataset.labels)[labelled]
     assert bool((labels != UNLABELLED).all())
-    return TrainingPool(prepared.method, prepared.images, pool, labelled, labels, prepared.precision.name == "bf16")
+    return TrainingPool(prepared.method, prepared.images, pool, labelled, labels)

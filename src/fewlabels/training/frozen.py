@@ -27,15 +27,15 @@ class PlainFeatures:
     What is looked at in every evaluation then costs no more than the head.
     """
 
-    def __init__(self, model: Classifier, images: Images, bf16: bool) -> None:
-        self.model, self.images, self.bf16 = model, images, bf16
+    def __init__(self, model: Classifier, images: Images) -> None:
+        self.model, self.images = model, images
         self.kept: dict[bytes, Tensor] = {}
 
     def __call__(self, rows: Tensor) -> Iterator[Tensor]:
         """(b, D) features of the rows, in order."""
         key = rows.numpy().tobytes()
         if key not in self.kept:
-            self.kept[key] = features(self.model, self.images.plain(rows), self.bf16)
+            self.kept[key] = features(self.model, self.images.plain(rows))
         device = next(self.model.parameters()).device
         return (part.to(device) for part in torch.split(self.kept[key], 4096))
 
@@ -47,7 +47,6 @@ def embed_views(
     num_images: int,
     views: dict[str, View],
     seed: int,
-    bf16: bool,
     progress: Callable[[int, int], None],
 ) -> dict[str, Tensor]:
     """For each view name (N, KEPT_VIEWS, D) features of the rows; ``identity`` needs one only.
@@ -72,6 +71,6 @@ def embed_views(
                     done += len(chunk)
                     progress(done, total)
 
-            kept[name][rows, number] = features(model, inputs(), bf16)
+            kept[name][rows, number] = features(model, inputs())
     device = next(model.parameters()).device
     return {name: tensor.to(device) for name, tensor in kept.items()}

@@ -209,7 +209,7 @@ class Ours:
         layout = "channels_last" if precision.channels_last else "NCHW"
         self.how = f"{precision.name}, {layout}, {prepared.method.p.passes} passes"
         fabric, progress = make_fabric(device, precision), Progress(ENDLESS, print, quiet=True)
-        self.trainer = assemble(prepared, fabric, folder, lambda *_: {}, progress, saved=None)
+        self.trainer = assemble(prepared, fabric, folder, lambda *_: {}, prepared.images.plain, progress, saved=None)
         self.trainer.feed = TimedFeed(**vars(self.trainer.feed), clock=self.clock)
 
     def turn(self) -> None:

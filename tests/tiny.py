@@ -54,7 +54,7 @@ def stop_after(step: int) -> Iterator[None]:
     import os
     import signal
 
-    from fewlabels.training.averaging import WeightAverage
+    from fewlabels.models.averaging import WeightAverage
 
     update, seen = WeightAverage.update, [0]
 

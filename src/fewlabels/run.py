@@ -74,7 +74,7 @@ def train(
         open_folder(out, config, prepared, resume)
     plain = PlainFeatures(prepared.method.model, prepared.images) if options.freeze else prepared.images.plain
     watch = Watch(dataset, prepared.split, plain, progress.say)
-    trainer = assemble(prepared, fabric, out / "checkpoint", watch, progress, saved)
+    trainer = assemble(prepared, fabric, out / "checkpoint", watch, plain, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")
     progress.start(trainer.step, estimate_seconds(trainer))

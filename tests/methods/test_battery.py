@@ -61,7 +61,11 @@ def test_training_changes_the_weights_and_the_averaged_ones(finished: dict[str, 
 def test_batch_statistics_move_as_often_as_the_method_says(finished: dict[str, Path], name: str) -> None:
     state = load_file(finished[name] / "checkpoint" / f"step-{STEPS:09d}" / "tensors.safetensors")
     passes = {int(t) for k, t in state.items() if k.startswith("method/model.") and k.endswith("num_batches_tracked")}
-    assert passes == {STEPS * load_method(name).statistics_passes}
+    method = load_method(name)
+    if method.renews == "weights":  # and the count with them
+        assert 0 < max(passes) < STEPS * method.statistics_passes
+    else:
+        assert passes == {STEPS * method.statistics_passes}
 
 
 @pytest.mark.parametrize("stop", [1, STEPS // 2, STEPS])
@@ -111,9 +115,11 @@ def test_frozen_training_leaves_the_trunk_alone(root: Path, tmp_path: Path, name
     else:
         run = train(tiny_options(root, name, tmp_path / "run"), say=silent)
     states = [load_file(p / "tensors.safetensors") for p in sorted((run / "checkpoint").glob("step-*"))]
-    trunk = [k for k in states[-1] if k.startswith("method/model.backbone.")]
+    trunk = [k for k in states[-1] if k.startswith("method/model.") and ".backbone." in k]
     assert trunk
     assert all(torch.equal(states[0][k], states[-1][k]) for k in trunk)
     if name in TRAINING:
-        assert not torch.equal(states[0]["method/model.head.weight"], states[-1]["method/model.head.weight"])
+        heads = [k for k in states[-1] if k.startswith("method/model.") and k.endswith("head.weight")]
+        assert heads
+        assert all(not torch.equal(states[0][k], states[-1][k]) for k in heads)
     shutil.rmtree(run)

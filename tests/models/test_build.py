@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {
 def test_a_spec_survives_json() -> None:
     spec = ModelSpec.from_dict(GOOD)
     assert spec.mean == (0.1,)
-    assert json.loads(json.dumps(spec.to_dict())) == GOOD
+    assert json.loads(json.dumps(spec.to_dict())) == GOOD | {"members": 1, "attention_maps": 0}
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
@@ -34,6 +34,7 @@ def test_a_spec_survives_json() -> None:
         ({"backbon": "x"}, "model.json: unknown key 'backbon'; did you mean 'backbone'"),
         ({"num_classes": 0}, "num_classes is 0"),
         ({"num_classes": True}, "num_classes is True"),
+        ({"members": 1000}, "members is 1000"),
         ({"image_size": "8"}, "image_size is '8'"),
         ({"head": "mlp"}, "head is 'mlp'"),
         ({"pad_type": "reflect"}, "pad_type is 'reflect'"),

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from fewlabels.errors import UserError
+from fewlabels.models.attention import AttentionClassifier, SpatialAttention, attention_pool
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier, NormalizedLinear, as_map
 
@@ -89,9 +90,36 @@ def test_features_in_and_images_in_give_the_same_logits() -> None:
         torch.testing.assert_close(model(features), model(images))
 
 
-def test_stored_features_have_no_map() -> None:
-    with pytest.raises(UserError, match="--freeze"):
-        classifier("small_cnn").outputs(torch.zeros(2, 128))
+def test_an_ensemble_answers_with_the_mean_probability() -> None:
+    model = build(ModelSpec("small_cnn", 3, 1, 16, "linear", None, (0.5,), (0.3,), members=2)).eval()
+    images = torch.randn(5, 1, 16, 16)
+    first, second = (member(images).softmax(1) for member in model.networks())
+    assert not torch.allclose(first, second)
+    torch.testing.assert_close(model(images).softmax(1), (first + second) / 2)
+
+
+def test_attention_pools_by_the_sum_of_its_maps() -> None:
+    """METHODS T-4: identity 1x1 convolution, no normalisation."""
+    features = torch.tensor([[[1.0, -1], [0, 2]], [[0, 1], [-2, 1]]])[None]
+    attention = features.relu().sum(1)
+    torch.testing.assert_close(attention, torch.tensor([[[1.0, 1], [0, 3]]]))
+    torch.testing.assert_close(attention_pool(features, attention), torch.tensor([[1.5, 1.0]]))
+    module = SpatialAttention(2, 2).eval()
+    with torch.no_grad():
+        module.conv.weight.copy_(torch.eye(2)[:, :, None, None])
+        module.conv.bias.zero_()  # type: ignore[union-attr]
+        module.norm.eps = 0.0
+        torch.testing.assert_close(module(features), attention)
+
+
+def test_an_attention_classifier_says_where_it_looked() -> None:
+    model = build(ModelSpec("wrn_28_2", 4, 3, 32, "linear", None, (0.5,) * 3, (0.3,) * 3, attention_maps=2)).eval()
+    assert isinstance(model, AttentionClassifier)
+    images = torch.randn(2, 3, 32, 32)
+    logits, attention = model.attended(images)
+    assert attention.shape == (2, 8, 8)
+    assert bool((attention >= 0).all())
+    torch.testing.assert_close(logits, model(images))
 
 
 def test_a_head_can_be_swapped() -> None:

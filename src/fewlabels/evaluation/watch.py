@@ -42,6 +42,9 @@ class Watch:
         for name, rows in (("val", self.split.val), ("test", self.split.test)):
             if len(rows):
                 row[f"{name}_accuracy"] = self._accuracy(model, sample(rows, name))
+                members = model.networks() if len(model.networks()) > 1 else []
+                for number, member in enumerate(members, 1):
+                    row[f"{name}_accuracy_{number}"] = self._accuracy(member, sample(rows, name))
         return row | self._pseudo_labels(model, method)
 
     def _labels(self, rows: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from fewlabels.models.build import HeadKind
 from fewlabels.models.classifier import Classifier
 from fewlabels.randomness import Draws
 
@@ -50,6 +51,8 @@ class Batch(NamedTuple):
     """step / steps, from 0 to 1: what ramps are a function of."""
     draws: Draws
     """Random numbers for the method's own use (negatives, mixing), keyed by this step and the unlabelled slots."""
+    round: int = 0
+    """Which of the method's rounds this step belongs to, from 0."""
 
 
 class Pool(Protocol):
@@ -70,13 +73,40 @@ class Pool(Protocol):
         """(L,) int64 their classes."""
         ...
 
-    def features(self, rows: Tensor) -> Tensor:
-        """(n, D) float32 pooled features of the plain view of these rows, without gradient, evaluation mode."""
+    @property
+    def averaged(self) -> Classifier:
+        """The weight average of the method's model: what would be saved if the run ended here."""
         ...
 
-    def probabilities(self, rows: Tensor) -> Tensor:
-        """(n, K) float32 class probabilities of the plain view of these rows, evaluation mode."""
+    def features(self, model: Classifier, rows: Tensor) -> Tensor:
+        """(n, D) float32 pooled features of the plain view of these rows, without gradient, evaluation mode; CPU."""
         ...
+
+    def probabilities(self, model: Classifier, rows: Tensor) -> Tensor:
+        """(n, K) float32 class probabilities of the plain view of these rows, evaluation mode; CPU."""
+        ...
+
+
+class Problem(NamedTuple):
+    """What a method knows of the data before it sees any of them."""
+
+    num_classes: int
+    num_images: int
+    """Rows of the data set; what is remembered per image is indexed by row."""
+    num_labelled: int
+    epochs: float
+    """How many times the run goes through the unlabelled pool; 0 for a method that does not look at it."""
+
+
+class Network(NamedTuple):
+    """What a method asks of the network; the backbone is the user's choice."""
+
+    head: HeadKind = "linear"
+    """What turns features into logits."""
+    members: int = 1
+    """Networks beside each other, of different initial weights; their mean probability is evaluated."""
+    attention_maps: int = 0
+    """Maps of an attention that pools the features; 0 is the backbone's own pooling."""
 
 
 @dataclass(frozen=True)
@@ -111,19 +141,30 @@ class Method(nn.Module, ABC):
     """Empty for methods that do not look at unlabelled images; else the parameters hold ``mu``, the number of
     unlabelled images per labelled one in a batch."""
     trains: ClassVar[bool] = True
-    """False for methods whose whole work is done in :meth:`prepare`, on a frozen trunk."""
-    mixes_pixels: ClassVar[bool] = False
-    """True where views are combined after they are drawn: such a method can't work from embedded views."""
+    """False for methods whose whole work is done in :meth:`start_round`, on a frozen trunk."""
+    needs_pixels: ClassVar[bool] = False
+    """True where views are mixed or perturbed as images, or feature maps looked at: embedded views won't do."""
+    renews: ClassVar[Literal["nothing", "schedule", "weights"]] = "nothing"
+    """What begins anew with each round: the learning rate and the optimiser, or these and the initial weights."""
     statistics_passes: ClassVar[int] = 1
     """Passes per step that move the running statistics of batch normalisation: a decision, tested for each method."""
-    head: ClassVar[Literal["linear", "normalized-linear"]] = "linear"
-    """What turns features into logits."""
 
-    def __init__(self, model: Classifier, num_classes: int, parameters: Any) -> None:
+    def __init__(self, model: Classifier, parameters: Any, problem: Problem) -> None:
         super().__init__()
         self.model = model
-        self.num_classes = num_classes
         self.p = parameters
+        self.problem = problem
+        self.num_classes = problem.num_classes
+
+    @classmethod
+    def network(cls, parameters: Any) -> Network:
+        """What the network must have for these parameters."""
+        return Network()
+
+    @property
+    def rounds(self) -> int:
+        """Parts of about equal length that the run's steps are divided into; :meth:`start_round` begins each."""
+        return 1
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
@@ -133,8 +174,11 @@ class Method(nn.Module, ABC):
         """What the distributed wrapper calls."""
         return self.losses(batch)
 
-    def prepare(self, pool: Pool) -> None:
-        """Called once, before step 0: for what is computed from the whole pool instead of from batches."""
+    def start_round(self, number: int, pool: Pool) -> None:
+        """Called before the first step of each round: for what is computed from the whole pool, not from batches.
+
+        What it finds goes into buffers; a run that is resumed in the middle of a round does not call it again.
+        """
 
     def after_step(self) -> None:
         """Called after the optimiser moved the weights: for a teacher that follows them."""

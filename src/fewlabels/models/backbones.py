@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.models import cnn3, cnn13, small_cnn, wide_resnet
+from fewlabels.models.classifier import as_map
+from fewlabels.models.inference import evaluating
 
 OURS = tuple(name for module in (cnn3, cnn13, small_cnn, wide_resnet) for name in module.default_cfgs)
 """The nets that timm lacks; importing their modules registered them."""
@@ -80,6 +82,14 @@ def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int
     if not features.isfinite().all():  # the mean over an empty map
         raise UserError(_refusal(name, channels, image_size))
     return features.shape[1]
+
+
+@torch.no_grad()
+def map_width(backbone: nn.Module, channels: int, image_size: int) -> int:
+    """Return D' of the last map; UserError where the net has none."""
+    trunk: Any = backbone
+    with evaluating(backbone):
+        return as_map(trunk.forward_features(torch.zeros(1, channels, image_size, image_size)), backbone).shape[1]
 
 
 def has_large_products(backbone: str) -> bool:

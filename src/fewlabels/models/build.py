@@ -1,7 +1,7 @@
 """From a description that fits in a JSON file to a network, and nothing but the description."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from math import isfinite
 from typing import Any, Literal, get_args
 
@@ -10,9 +10,15 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.models import backbones
-from fewlabels.models.classifier import Classifier, NormalizedLinear
+from fewlabels.models.attention import AttentionClassifier
+from fewlabels.models.classifier import Classifier, Ensemble, NormalizedLinear
 
 HeadKind = Literal["linear", "normalized-linear"]
+_RANGES = {
+    "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
+    "attention_maps": (0, 4096),
+}  # fmt: skip
+"""What a description may ask for: a file from elsewhere must not make the program fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +37,21 @@ class ModelSpec:
     mean: tuple[float, ...]
     """Per channel, of pixels from 0 to 1: the network sees (pixel - mean) / std."""
     std: tuple[float, ...]
+    members: int = 1
+    """Networks beside each other, whose mean probability is the answer."""
+    attention_maps: int = 0
+    """Maps of the attention that pools the features; 0 is the backbone's own pooling."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.backbone, str):
             raise UserError(f"the model's backbone is {self.backbone!r}: it must be a name")
         backbones.record(self.backbone)
-        for name in ("num_classes", "channels", "image_size"):
-            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
-                raise UserError(f"the model's {name} is {getattr(self, name)!r}: it must be a whole number, at least 1")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise UserError(
+                    f"the model's {name} is {value!r}: it must be a whole number, at least {low} and at most {high}"
+                )
         if self.head not in get_args(HeadKind):
             raise UserError(f"the model's head is {self.head!r}: it must be one of {', '.join(get_args(HeadKind))}")
         if self.pad_type not in (None, *backbones.PAD_TYPES):
@@ -56,10 +69,11 @@ class ModelSpec:
     def from_dict(cls, values: Mapping[str, Any], source: str = "model.json") -> "ModelSpec":
         """Read what :meth:`to_dict` wrote; UserError names ``source`` and the key that is missing, unknown or wrong."""
         names = [field.name for field in fields(cls)]
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
         for key in values:
             if key not in names:
                 raise UserError(f"{source}: unknown key '{key}'; {nearest(str(key), names)}")
-        for name in names:
+        for name in needed:
             if name not in values:
                 raise UserError(f"{source}: the key '{name}' is missing")
         tuples = {name: tuple(values[name]) for name in ("mean", "std") if isinstance(values[name], list | tuple)}
@@ -74,11 +88,20 @@ def build(spec: ModelSpec) -> Classifier:
 
     UserError where the backbone does not take such images.
     """
+    members = [_build_one(spec) for _ in range(spec.members)]
+    return members[0] if spec.members == 1 else Ensemble(members)
+
+
+def _build_one(spec: ModelSpec) -> Classifier:
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)
+    if spec.attention_maps:  # pools the last map itself, before any layer that widens it
+        width = backbones.map_width(backbone, spec.channels, spec.image_size)
+        head = nn.Linear(width, spec.num_classes)
+        return AttentionClassifier(backbone, head, width, spec.num_classes, spec.attention_maps)
     return Classifier(backbone, head, width, spec.num_classes)
 
 

@@ -1,8 +1,10 @@
 """One classifier type around any timm backbone."""
 
-from math import isqrt
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from math import isqrt, log
+from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -44,6 +46,10 @@ class Classifier(nn.Module):
         self.num_features = num_features
         self.num_classes = num_classes
 
+    def networks(self) -> list["Classifier"]:
+        """Return the single networks that this classifier is made of: itself, but for an :class:`Ensemble`."""
+        return [self]
+
     def forward(self, x: Tensor) -> Tensor:
         """Compute logits, (B, K), of (B, C, H, W) images or of (B, D) pooled features embedded earlier."""
         return self.head(self.features(x))
@@ -56,15 +62,40 @@ class Classifier(nn.Module):
         return backbone.forward_head(backbone.forward_features(x), pre_logits=True)
 
     def outputs(self, x: Tensor) -> Outputs:
-        """Compute logits, pooled features and last map of (B, C, H, W) images; UserError where there is no map."""
-        if x.ndim == 2:
-            raise UserError(
-                "this method looks at feature maps, which a frozen backbone's stored features lack: leave out --freeze"
-            )
+        """Compute logits, pooled features and last map of (B, C, H, W) images; UserError where the net has no map."""
+        assert x.ndim == 4, "maps are of images, not of features: such a method declares needs_pixels"
         backbone: Any = self.backbone
         last = backbone.forward_features(x)
         pooled = backbone.forward_head(last, pre_logits=True)
         return Outputs(self.head(pooled), pooled, as_map(last, self.backbone))
+
+
+class Ensemble(Classifier):
+    """Several classifiers, trained beside each other, whose mean probability is the answer.
+
+    Features and maps are the first member's.
+    """
+
+    members: nn.ModuleList
+
+    def __init__(self, members: Sequence[Classifier]) -> None:
+        nn.Module.__init__(self)
+        self.members = nn.ModuleList(members)
+        self.num_features, self.num_classes = members[0].num_features, members[0].num_classes
+
+    def networks(self) -> list[Classifier]:
+        return cast(list[Classifier], list(self.members))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the logarithm of the members' mean probabilities, (B, K) float32: logits whose softmax they are."""
+        log_p = torch.stack([member(x).float().log_softmax(1) for member in self.members])
+        return log_p.logsumexp(0) - log(len(self.members))
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.networks()[0].features(x)
+
+    def outputs(self, x: Tensor) -> Outputs:
+        return self.networks()[0].outputs(x)
 
 
 def as_map(last: Any, backbone: nn.Module) -> Tensor:

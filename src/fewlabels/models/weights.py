@@ -67,10 +67,15 @@ def resolve_weights(backbone: str, weights: str, channels: int, image_size: int)
 
 
 def load_weights(classifier: Classifier, weights: Weights) -> tuple[str, ...]:
-    """Copy the weights into a classifier built with the same backbone, channels, size and ``pad_type``.
+    """Copy the weights into every network of a classifier built with the same backbone, channels and ``pad_type``.
 
     A head of another size or kind is dropped. Returns what the user should be told about the head.
     """
+    notes = [_load_one(network, weights) for network in classifier.networks()]
+    return notes[0]
+
+
+def _load_one(classifier: Classifier, weights: Weights) -> tuple[str, ...]:
     if weights.trunk is None:
         return ()
     classifier.backbone.load_state_dict(weights.trunk)

@@ -8,20 +8,22 @@ from lightning_fabric import Fabric
 
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.errors import UserError
+from fewlabels.models.averaging import WeightAverage
 from fewlabels.sampling.schedule import Stream
-from fewlabels.training.averaging import WeightAverage
 from fewlabels.training.checkpoint import Checkpoint
-from fewlabels.training.experiment import Prepared, training_pool
+from fewlabels.training.experiment import Plain, Prepared, training_pool
 from fewlabels.training.feed import EmbeddedViews, Feed, PixelViews, ViewMaker
 from fewlabels.training.frozen import embed_views, freeze
 from fewlabels.training.loop import Evaluate, Trainer
 from fewlabels.training.optimisation import Optimisation, make_optimizer
 from fewlabels.training.progress import Progress
+from fewlabels.training.rounds import Rounds
 
 
 def assemble(
-    prepared: Prepared, fabric: Fabric, folder: Path, evaluate: Evaluate, progress: Progress, saved: Checkpoint | None
-) -> Trainer:
+    prepared: Prepared, fabric: Fabric, folder: Path, evaluate: Evaluate, plain: Plain, progress: Progress,
+    saved: Checkpoint | None,
+) -> Trainer:  # fmt: skip
     """The loop with everything in it, put back to its checkpoint where there is one."""
     options, method = prepared.options, prepared.method
     assert options.lr is not None
@@ -29,15 +31,14 @@ def assemble(
     assert options.eval_every is not None
     if options.freeze:
         freeze(method.model)
-    if saved is None:
-        method.prepare(training_pool(prepared))
     how = Optimisation(
         options.optimizer, options.lr, options.backbone_lr, options.weight_decay, options.schedule, options.warmup,
         options.clip,
     )  # fmt: skip
+    average = WeightAverage(method.model, options.ema)
     trainer = Trainer(
-        fabric=fabric, method=method, optimizer=make_optimizer(method, how),
-        average=WeightAverage(method.model, options.ema), feed=make_feed(prepared, fabric, progress), how=how,
+        fabric=fabric, method=method, optimizer=make_optimizer(method, how), average=average,
+        feed=make_feed(prepared, fabric, progress), pool=training_pool(prepared, average.shadow, plain), how=how,
         seed=options.seed, eval_every=options.eval_every, folder=folder, evaluate=evaluate, show=progress.show,
     )  # fmt: skip
     if saved is not None:
@@ -61,20 +62,23 @@ def make_feed(prepared: Prepared, fabric: Fabric, progress: Progress) -> Feed:
     labels = torch.full((len(prepared.dataset),), UNLABELLED)
     labels[split.labelled] = torch.from_numpy(prepared.dataset.labels)[split.labelled]
     maker = make_views(prepared, progress)
-    return Feed(maker, labelled, unlabelled, labels.to(fabric.device), options.steps, options.seed)
+    rounds = Rounds.of(prepared.method.rounds, options.steps)
+    return Feed(maker, labelled, unlabelled, labels.to(fabric.device), rounds, options.seed)
 
 
 def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
     """Views from pixels, or, for a frozen trunk, from features that are computed here and now."""
     seed = prepared.options.seed
     labelled, unlabelled = prepared.labelled_views, prepared.unlabelled_views
-    if not prepared.options.freeze or prepared.method.mixes_pixels:
-        return PixelViews(prepared.images, tuple(labelled.values()), tuple(unlabelled.values()), seed)
+    if not prepared.options.freeze or prepared.method.needs_pixels:
+        first, second = (tuple(view for _, view in named) for named in (labelled, unlabelled))
+        return PixelViews(prepared.images, first, second, seed)
+    names = [tuple(name for name, _ in named) for named in (labelled, unlabelled)]
     if not prepared.method.trains:
-        return EmbeddedViews({}, tuple(labelled), tuple(unlabelled), seed)
+        return EmbeddedViews({}, names[0], names[1], seed)
     used = np.union1d(prepared.split.labelled, prepared.split.pool) if unlabelled else prepared.split.labelled
     kept = embed_views(
-        prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset), labelled | unlabelled,
-        seed, progress.embedding,
+        prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset),
+        dict([*labelled, *unlabelled]), seed, progress.embedding,
     )  # fmt: skip
-    return EmbeddedViews(kept, tuple(labelled), tuple(unlabelled), seed)
+    return EmbeddedViews(kept, names[0], names[1], seed)

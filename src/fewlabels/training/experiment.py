@@ -1,8 +1,9 @@
 """Builds the pieces of a run from its options: data, split, views, model, method."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from fewlabels.data.split import LabelSplit, draw
 from fewlabels.data.store import Store, open_store
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method, make_parameters
-from fewlabels.methods.method import Method
-from fewlabels.models.build import HeadKind, ModelSpec, build
+from fewlabels.methods.method import Method, Network, Problem
+from fewlabels.models.build import ModelSpec, build
+from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
 from fewlabels.models.precision import Precision
 from fewlabels.models.weights import Weights, load_weights, resolve_weights
@@ -23,6 +25,9 @@ from fewlabels.options import TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.training.defaults import Facts
 from fewlabels.training.images import Images
+
+Plain = Callable[[Tensor], Iterable[Tensor]]
+"""From rows to the images as they are, as network input: (b, C, H, W) pixels, or (b, D) features of a frozen trunk."""
 
 
 class Prepared(NamedTuple):
@@ -34,8 +39,9 @@ class Prepared(NamedTuple):
     images: Images
     spec: ModelSpec
     method: Method
-    labelled_views: dict[str, View]
-    unlabelled_views: dict[str, View]
+    labelled_views: tuple[tuple[str, View], ...]
+    """Name and view, in the order of the method's ``labelled_views``."""
+    unlabelled_views: tuple[tuple[str, View], ...]
     precision: Precision
     notes: list[str]
 
@@ -86,14 +92,15 @@ def statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple
 
 
 def make_model_spec(
-    options: TrainOptions, dataset: Dataset, store: Store, weights: Weights, head: HeadKind
+    options: TrainOptions, dataset: Dataset, store: Store, weights: Weights, network: Network
 ) -> ModelSpec:
     """Everything that predict must know of the model, as model.json will hold it."""
     assert options.backbone is not None
     own = (weights.mean, weights.std) if weights.mean and weights.std else statistics(store, dataset)
     return ModelSpec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
-        head=head, pad_type=weights.pad_type, mean=own[0], std=own[1],
+        head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
+        attention_maps=network.attention_maps,
     )  # fmt: skip
 
 
@@ -110,20 +117,32 @@ def prepare(options: TrainOptions, dataset: Dataset, device: torch.device, preci
     weights = resolve_weights(options.backbone, options.weights, channels, options.image_size)
     memory = int((options.memory or _free_memory() / 4) * 2**30)
     store = open_store(dataset, options.image_size, channels, device, memory, options.workers or 0)
-    spec = make_model_spec(options, dataset, store, weights, kind.head)
+    spec = make_model_spec(options, dataset, store, weights, kind.network(parameters))
     torch.manual_seed(key_of(options.seed, "model") % (1 << 63))
     model = build(spec)
     notes = [*dataset.notes, *load_weights(model, weights)]
-    method = kind(model, len(dataset.classes), parameters)
+    method = kind(
+        model, parameters, state_problem(options, dataset, split, parameters if kind.unlabelled_views else None)
+    )
     if precision.channels_last:
         method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     names = {"weak": options.weak or "weak", "strong": options.strong or "strong"}
     to_input = Normalize(spec.mean, spec.std, precision.channels_last).to(device)
-    views = {n: make_view(names.get(n, n), options.flip) for n in (*kind.labelled_views, *kind.unlabelled_views)}
+    views = [
+        tuple((name, make_view(names.get(name, name), options.flip)) for name in asked)
+        for asked in (kind.labelled_views, kind.unlabelled_views)
+    ]
     return Prepared(
-        options, dataset, split, Images(store, to_input), spec, method.to(device),
-        {n: views[n] for n in kind.labelled_views}, {n: views[n] for n in kind.unlabelled_views}, precision, notes,
+        options, dataset, split, Images(store, to_input), spec, method.to(device), views[0], views[1], precision, notes,
     )  # fmt: skip
+
+
+def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, pooled: Any) -> Problem:
+    """What the method is told; ``pooled`` are its parameters where it looks at the unlabelled pool, else None."""
+    assert options.steps is not None
+    assert options.batch_size is not None
+    seen = options.steps * options.batch_size * pooled.mu if pooled is not None else 0
+    return Problem(len(dataset.classes), len(dataset), len(split.labelled), seen / len(split.pool))
 
 
 def _free_memory() -> float:
@@ -141,24 +160,24 @@ def _free_memory() -> float:
 class TrainingPool:
     """All training images, as :class:`fewlabels.methods.method.Pool` promises them."""
 
-    method: Method
-    images: Images
+    averaged: Classifier
+    plain: Plain
     rows: Tensor
     labelled_rows: Tensor
     labels: Tensor
 
-    def features(self, rows: Tensor) -> Tensor:
+    def features(self, model: Classifier, rows: Tensor) -> Tensor:
         """Pooled features of the images as they are."""
-        return features(self.method.model, self.images.plain(rows))
+        return features(model, self.plain(rows))
 
-    def probabilities(self, rows: Tensor) -> Tensor:
+    def probabilities(self, model: Classifier, rows: Tensor) -> Tensor:
         """Class probabilities of the images as they are."""
-        return probabilities(self.method.model, self.images.plain(rows))
+        return probabilities(model, self.plain(rows))
 
 
-def training_pool(prepared: Prepared) -> TrainingPool:
+def training_pool(prepared: Prepared, averaged: Classifier, plain: Plain) -> TrainingPool:
     """The pool of a run."""
     pool, labelled = torch.from_numpy(prepared.split.pool), torch.from_numpy(prepared.split.labelled)
     labels = torch.from_numpy(prepared.dataset.labels)[labelled]
     assert bool((labels != UNLABELLED).all())
-    return TrainingPool(prepared.method, prepared.images, pool, labelled, labels)
+    return TrainingPool(averaged, plain, pool, labelled, labels)

@@ -12,6 +12,7 @@ from fewlabels.methods.method import Batch, Labelled, Unlabelled
 from fewlabels.randomness import Draws, key_of
 from fewlabels.sampling.schedule import Rows, Stream
 from fewlabels.training.images import Images
+from fewlabels.training.rounds import Rounds
 
 
 class ViewMaker(Protocol):
@@ -91,8 +92,13 @@ class Feed:
     unlabelled: Stream | None
     labels: Tensor
     """(N,) int64 on the device, filled for labelled rows only."""
-    steps: int
+    rounds: Rounds
     seed: int
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.rounds.steps
 
     def batches(self, start: int) -> Iterator[Batch]:
         """The batches of steps ``start`` to the end."""
@@ -111,4 +117,5 @@ class Feed:
                 step,
                 step / max(1, self.steps),
                 Draws(key_of(self.seed, "method", step), own.slots),
+                self.rounds.at(step),
             )

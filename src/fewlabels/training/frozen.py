@@ -16,9 +16,16 @@ KEPT_VIEWS = 2
 
 
 def freeze(model: Classifier) -> None:
-    """Keep the trunk's weights and batch statistics as they are; only the head learns."""
-    model.backbone.requires_grad_(False)
-    model.backbone.eval()
+    """Keep the trunk's weights and batch statistics as they are; only the head learns.
+
+    Members of an ensemble then look through the same trunk, so that an image is embedded once.
+    """
+    first, *others = model.networks()
+    for other in others:
+        other.backbone.load_state_dict(first.backbone.state_dict())
+    for network in (first, *others):
+        network.backbone.requires_grad_(False)
+        network.backbone.eval()
 
 
 class PlainFeatures:

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -14,11 +15,11 @@ from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
 from fewlabels.errors import Interrupted, UserError
-from fewlabels.methods.method import Method
+from fewlabels.methods.method import Method, Pool
+from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.classifier import Classifier
 from fewlabels.randomness import key_of
 from fewlabels.training import checkpoint as checkpoints
-from fewlabels.training.averaging import WeightAverage
 from fewlabels.training.checkpoint import Checkpoint, part, prefixed
 from fewlabels.training.feed import Feed
 from fewlabels.training.machine import seed_generator
@@ -43,6 +44,7 @@ class Trainer:
     optimizer: Optimizer
     average: WeightAverage
     feed: Feed
+    pool: Pool
     how: Optimisation
     seed: int
     eval_every: int
@@ -58,6 +60,7 @@ class Trainer:
         self.means = RunningMeans(self.fabric.device)
         self._clock = time.monotonic()
         self._saved = (-1, 0.0)
+        self._initial = deepcopy(self.method.model.state_dict()) if self.method.renews == "weights" else None
 
     def run(self) -> None:
         """Train from the present step to the last.
@@ -71,10 +74,11 @@ class Trainer:
         self._saved = (self.step, self._clock)
         if self.step == 0:
             self._save()
+        self._start_round_where_due(optimizer)
         with _stop_signals() as stopped:
             for batch in self.feed.batches(self.step):
                 seed_generator(key_of(self.seed, "dropout", self.step, self.fabric.global_rank), self.fabric.device)
-                set_lr(optimizer, lr_factor(self.step, self.feed.steps, self.how.schedule, self.how.warmup))
+                set_lr(optimizer, self._lr_factor())
                 losses = module(batch)
                 total = torch.stack(list(losses.terms.values())).sum()
                 self.fabric.backward(total)
@@ -90,7 +94,33 @@ class Trainer:
                 if stopped:
                     self._save()
                     raise Interrupted(stopped[0])
+                if self.step < self.feed.steps:
+                    self._start_round_where_due(optimizer)
         self._save()
+
+    def _start_round_where_due(self, optimizer: Optimizer) -> None:
+        """Begin the round whose first step comes next.
+
+        What was saved before this step does not know of it yet, and what is saved later does: a resumed run comes by
+        here again exactly where the first one did.
+        """
+        rounds = self.feed.rounds
+        if not rounds.begins(self.step):
+            return
+        if self.step and self.method.renews != "nothing":
+            optimizer.state.clear()
+        if self.step and self._initial is not None:
+            self.method.model.load_state_dict(self._initial)
+        self.method.start_round(rounds.at(self.step), self.pool)
+        if not self.step or self._initial is not None:
+            self.average.restart(self.method.model)
+
+    def _lr_factor(self) -> float:
+        """Of the run, or of the round where the schedule begins anew with it."""
+        rounds, first, last = self.feed.rounds, 0, self.feed.steps
+        if self.method.renews != "nothing":
+            first, last = (rounds.first(rounds.at(self.step) + more) for more in (0, 1))
+        return lr_factor(self.step - first, last - first, self.how.schedule, self.how.warmup)
 
     def _look(self) -> None:
         """Between steps: show, evaluate, save, each when it is due."""

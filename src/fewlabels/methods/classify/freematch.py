@@ -14,7 +14,7 @@ from fewlabels.methods.consistency import (
     weak_to_strong_logits,
 )
 from fewlabels.methods.global_batch import gather
-from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
 from fewlabels.models.classifier import Classifier
 
@@ -78,10 +78,10 @@ class FreeMatch(Method):
     p: FreeMatchParameters
     histogram: Tensor
 
-    def __init__(self, model: Classifier, num_classes: int, parameters: FreeMatchParameters) -> None:
-        super().__init__(model, num_classes, parameters)
-        self.thresholds = SelfAdaptiveThresholds(num_classes, parameters.momentum)
-        self.register_buffer("histogram", torch.full((num_classes,), 1 / num_classes))
+    def __init__(self, model: Classifier, parameters: FreeMatchParameters, problem: Problem) -> None:
+        super().__init__(model, parameters, problem)
+        self.thresholds = SelfAdaptiveThresholds(problem.num_classes, parameters.momentum)
+        self.register_buffer("histogram", torch.full((problem.num_classes,), 1 / problem.num_classes))
 
     @torch.no_grad()
     def count(self, q: Tensor) -> None:

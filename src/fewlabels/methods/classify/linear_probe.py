@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fewlabels.errors import UserError
-from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, parameter
+from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, parameter
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,18 @@ class LinearProbe(Method):
     hyperparameters = LinearProbeParameters
     trains = False
     statistics_passes = 0
-    head = "normalized-linear"
     p: LinearProbeParameters
 
-    def prepare(self, pool: Pool) -> None:
+    @classmethod
+    def network(cls, parameters: LinearProbeParameters) -> Network:
+        """A head that scales features to length one."""
+        return Network(head="normalized-linear")
+
+    def start_round(self, number: int, pool: Pool) -> None:
         """Fit the regression on the labelled images and put its coefficients into the head."""
         from sklearn.linear_model import LogisticRegression
 
-        features = torch.nn.functional.normalize(pool.features(pool.labelled_rows), dim=1).cpu().numpy()
+        features = torch.nn.functional.normalize(pool.features(self.model, pool.labelled_rows), dim=1).cpu().numpy()
         fit = LogisticRegression(C=self.p.C, max_iter=2000).fit(features.astype(np.float64), pool.labels.cpu().numpy())
         weight, bias = torch.from_numpy(fit.coef_), torch.from_numpy(fit.intercept_)
         if len(fit.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second

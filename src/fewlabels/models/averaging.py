@@ -30,6 +30,13 @@ class WeightAverage(nn.Module):
         self._pairs: tuple[Pair, Pair] | None = None
 
     @torch.no_grad()
+    def restart(self, model: nn.Module) -> None:
+        """Make the shadow the model as it is now, and begin the average anew."""
+        self.shadow.load_state_dict(model.state_dict())
+        self._count = 0
+        self.updates.zero_()
+
+    @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Move the shadow towards the model; with decay 0 it becomes the model."""
         if self._count < 0:

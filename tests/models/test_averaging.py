@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
-from fewlabels.training.averaging import WeightAverage
 
 
 @pytest.fixture

@@ -1,0 +1,63 @@
+"""Attention pooling: a learned map says where to look, instead of the mean over all places."""
+
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from fewlabels.models.classifier import Classifier, Outputs, as_map
+
+
+class SpatialAttention(nn.Module):
+    """M maps by a 1x1 convolution, batch normalisation and ReLU, summed (student report, Sec. 3.3; METHODS S4).
+
+    (B, D, h, w) features give a (B, h, w) map of non-negative weights.
+    """
+
+    def __init__(self, channels: int, maps: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, maps, 1)
+        self.norm = nn.BatchNorm2d(maps)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.norm(self.conv(features)).relu().sum(1)
+
+
+def attention_pool(features: Tensor, attention: Tensor) -> Tensor:
+    """Weigh (B, D, h, w) features by a (B, h, w) map and average over the places: (B, D)."""
+    return (features * attention[:, None]).mean((2, 3))
+
+
+class Attended(NamedTuple):
+    """What an image gives, and where the network looked."""
+
+    logits: Tensor
+    """(B, K)."""
+    attention: Tensor
+    """(B, h, w)."""
+
+
+class AttentionClassifier(Classifier):
+    """A classifier whose features are pooled by attention, in training and at test."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, num_features: int, num_classes: int, maps: int) -> None:
+        super().__init__(backbone, head, num_features, num_classes)
+        self.attention = SpatialAttention(num_features, maps)
+
+    def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        backbone: Any = self.backbone
+        last = as_map(backbone.forward_features(x), self.backbone)
+        attention = self.attention(last)
+        return attention_pool(last, attention), attention, last
+
+    def features(self, x: Tensor) -> Tensor:
+        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares needs_pixels"
+        return self._pooled(x)[0]
+
+    def outputs(self, x: Tensor) -> Outputs:
+        pooled, _, last = self._pooled(x)
+        return Outputs(self.head(pooled), pooled, last)
+
+    def attended(self, x: Tensor) -> Attended:
+        """Compute the logits and the attention maps of (B, C, H, W) images."""
+        pooled, attention, _ = self._pooled(x)
+        return Attended(self.head(pooled), attention)

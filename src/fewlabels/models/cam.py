@@ -1,0 +1,35 @@
+"""Class activation maps: where in an image the evidence for a class lies (Zhou et al., CVPR 2016)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from fewlabels.errors import UserError
+from fewlabels.models.classifier import Classifier
+
+
+def class_activation_maps(last: Tensor, weight: Tensor, classes: Tensor) -> Tensor:
+    """sum_d W[y, d] F_d for each image's class y, as it comes: neither shifted nor scaled (METHODS P-3).
+
+    Args:
+        last: (B, D, h, w) last feature map F.
+        weight: (K, D) of the linear head.
+        classes: (B,) int64 y.
+
+    Returns:
+        (B, h, w).
+    """
+    return torch.einsum("bdhw,bd->bhw", last, weight[classes].to(last.dtype))
+
+
+def head_weight(model: Classifier) -> Tensor:
+    """Return the (K, D) weight of a linear head over the last map; UserError where the net widens in between."""
+    head = model.head
+    if not isinstance(head, nn.Linear):
+        raise UserError(f"class activation maps need a linear head, this model has a {type(head).__name__}")
+    return head.weight
+
+
+def enlarge(maps: Tensor, side: int) -> Tensor:
+    """(B, h, w) maps at (B, side, side), bilinear, corners not aligned."""
+    return interpolate(maps[:, None], size=(side, side), mode="bilinear", align_corners=False)[:, 0]

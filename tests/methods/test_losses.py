@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from fewlabels.methods.classify.freematch import fairness_loss, normalised_ratio
-from fewlabels.methods.consistency import pseudo_label_loss, target_probabilities
-from fewlabels.methods.ramps import linear_ramp
+from fewlabels.methods.consistency import kl_divergence, pseudo_label_loss, softmax_mse, target_probabilities
+from fewlabels.methods.ramps import linear_ramp, sigmoid_ramp
 
 
 def test_kept_pseudo_labels_count_and_the_batch_size_divides() -> None:
@@ -59,3 +59,26 @@ def test_a_class_the_histogram_lacks_counts_nothing() -> None:
 def test_the_ramp_rises_to_one_and_stays() -> None:
     assert [linear_ramp(t, 0.4) for t in (0, 0.1, 0.4, 1)] == [0, 0.25, 1, 1]
     assert linear_ramp(0, 0) == 1
+
+
+def test_the_sigmoid_ramp_is_that_of_the_papers() -> None:
+    """METHODS section 7: length 5, at 0 to 5."""
+    expected = [0.0067379, 0.0407622, 0.1652989, 0.4493290, 0.8187308, 1]
+    found = [sigmoid_ramp(t, 5) for t in range(6)]
+    assert all(abs(a - b) < 1e-7 for a, b in zip(found, expected, strict=True))
+    assert sigmoid_ramp(7, 5) == sigmoid_ramp(0, 0) == 1
+
+
+def test_the_distance_of_probabilities_is_divided_by_the_classes() -> None:
+    """METHODS section 7: (0.7, 0.3) against (0.5, 0.5) is 0.04."""
+    logits = torch.tensor([[math.log(0.7), math.log(0.3)]], dtype=torch.float64)
+    assert abs(float(softmax_mse(logits, torch.full((1, 2), 0.5))) - 0.04) < 1e-6
+
+
+def test_the_divergence_of_attention_maps_is_the_papers() -> None:
+    """METHODS T-5, maps flattened."""
+    weak, strong = (torch.tensor([row]) for row in ([0, 0, 0, math.log(3)], [math.log(2), 0, 0, 0]))
+    assert abs(float(kl_divergence(weak.softmax(1), strong)) - 0.2514600574) < 1e-6
+    assert abs(float(kl_divergence(strong.softmax(1), weak)) - 0.2398579713) < 1e-6
+    certain = torch.tensor([[1.0, 0.0]])
+    assert abs(float(kl_divergence(certain, torch.zeros(1, 2))) - math.log(2)) < 1e-6

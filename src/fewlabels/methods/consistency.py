@@ -53,3 +53,15 @@ def weak_to_strong_logits(
 def target_probabilities(logits: Tensor) -> Tensor:
     """(B, C) softmax in float32, cut off from the gradient: what pseudo-labels are read from."""
     return logits.detach().float().softmax(1)
+
+
+def softmax_mse(logits: Tensor, targets: Tensor) -> Tensor:
+    """(B,) squared distance of softmax(logits) (B, C) to target probabilities (B, C), divided by C."""
+    return (logits.float().softmax(1) - targets).square().mean(1)
+
+
+def kl_divergence(targets: Tensor, logits: Tensor) -> Tensor:
+    """(B,) KL(targets || softmax(logits)) of probabilities (B, C), and what lies in their last axis."""
+    targets = targets.float()
+    log_q = logits.float().log_softmax(-1)
+    return torch.xlogy(targets, targets).sum(-1) - (targets * log_q).sum(-1)

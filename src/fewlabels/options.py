@@ -26,6 +26,9 @@ class TrainOptions:
     out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
     root: str = option(".", "where known data sets lie", "data")
     task: Literal["classify"] = option("classify", "what is learned", "data")
+    labelled_from: str | None = option(
+        None, "another folder or known data set whose labelled images to learn from; DATA's labels are hidden", "data"
+    )
     num_labels: int | None = option(
         None, "labels to train with in all, as equal per class as can be; others are hidden", "data"
     )
@@ -52,8 +55,8 @@ class TrainOptions:
     )
     backbone_lr: float | None = option(None, "learning rate of a pretrained backbone", "optimisation")
     weight_decay: float = option(5e-4, "weight decay; not on biases and normalisation", "optimisation")
-    schedule: Literal["constant", "step", "cosine"] = option(
-        "cosine", "learning rate over time; cosine is FixMatch's 7/16", "optimisation"
+    schedule: Literal["constant", "step", "cosine", "step-cosine"] = option(
+        "cosine", "learning rate over time; cosine is FixMatch's 7/16, step-cosine PEPL's", "optimisation"
     )
     warmup: int = option(0, "steps over which the learning rate rises from 0", "optimisation")
     clip: float = option(0.0, "largest norm of the gradient; 0 does not clip", "optimisation")

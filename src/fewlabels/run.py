@@ -49,7 +49,7 @@ def train(
     """
     validate(options)
     check_parameters(options.method, options.parameters)
-    out = Path(options.out or f"runs/{Path(options.data).name}-{options.method}-{options.seed}")
+    out = Path(options.out or f"runs/{_name(options)}")
     options, resume = claim(replace(options, out=str(out)), out, resume)
     if resume and (out / "metrics.json").exists():
         say(f"{out} is finished; nothing to resume")
@@ -58,7 +58,9 @@ def train(
     keep_freed_memory()
     threads = make_deterministic(options.threads)
     labels = Path(options.labels) if options.labels else None
-    dataset = dataset or read(options.data, labels, Path(options.root), options.skip_bad)
+    dataset = dataset or read(
+        options.data, labels, Path(options.root), options.skip_bad, labelled_from=options.labelled_from
+    )
     options = decide(options, facts_of(dataset, device, load_method(options.method).trains))
     assert options.backbone is not None
     precision = choose_precision(device, options.backbone, options.precision)
@@ -84,6 +86,12 @@ def train(
         finish(out, config, prepared, trainer)
     fabric.barrier()
     return out
+
+
+def _name(options: TrainOptions) -> str:
+    """A folder name that says what was run."""
+    source = [Path(options.labelled_from).name] if options.labelled_from else []
+    return "-".join([*source, Path(options.data).name, options.method, str(options.seed)])
 
 
 def finish(out: Path, config: dict[str, Any], prepared: Prepared, trainer: Trainer) -> None:

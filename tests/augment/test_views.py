@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import kstest
 from torch import Tensor
 
 from fewlabels.augment import views
@@ -16,6 +18,7 @@ from fewlabels.randomness import Draws
 from .pictures import pictures
 
 RANDOM_VIEWS = sorted(set(VIEWS) - {"identity"})
+NOISY_VIEWS = {"noise", "weak-noise"}
 
 
 def images_of(count: int, size: int = 24, channels: int = 3) -> Tensor:
@@ -39,7 +42,7 @@ def test_a_view_keeps_shape_and_type(name: str, channels: int, height: int, widt
     images = pictures(height, channels, width=width)
     result = make_view(name, "horizontal")(images, Draws(1, torch.arange(len(images))))
     assert result.shape == images.shape
-    assert result.dtype == torch.uint8
+    assert result.dtype == (torch.float32 if name in NOISY_VIEWS else torch.uint8)
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -58,7 +61,7 @@ def test_a_view_does_not_change_its_input(name: str) -> None:
     assert torch.equal(images, before)
 
 
-@pytest.mark.parametrize("name", RANDOM_VIEWS)
+@pytest.mark.parametrize("name", sorted(set(RANDOM_VIEWS) - {"translate"}))  # of which there are three at 24 pixels
 def test_the_same_image_in_other_slots_gives_other_views(name: str) -> None:
     images = images_of(1).repeat(40, 1, 1, 1)
     result = make_view(name, "horizontal")(images, Draws(1, torch.arange(40)))
@@ -93,6 +96,58 @@ def test_a_strong_view_starts_from_the_weak_one_of_the_same_draws() -> None:
     weak, strong = (make_view(name, "none")(images, draws) for name in ("weak", "strong-fixmatch"))
     # a quarter of the images gets no operation, and keeps at least half of its pixels
     assert ((weak == strong).float().flatten(1).mean(1) > 0.5).sum() > 40
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_is_gaussian_of_its_deviation_and_is_not_clipped(channels: int) -> None:
+    black = torch.zeros(128, channels, 32, 33, dtype=torch.uint8)
+    noise = make_view("noise", "both")(black, Draws(1, torch.arange(128))).double() / (0.15 * 255 / 4)
+    count = noise.numel()
+    assert abs(noise.mean()) < 4 / count**0.5
+    assert abs(noise.var() - 1) < 4 * (2 / count) ** 0.5
+    assert kstest(noise.flatten().numpy(), "norm").pvalue > 0.01
+
+
+def test_noise_differs_from_pixel_to_pixel_from_channel_to_channel_and_from_image_to_image() -> None:
+    noise = make_view("noise", "both")(torch.zeros(60, 3, 8, 8, dtype=torch.uint8), Draws(1, torch.arange(60)))
+    between = torch.corrcoef(noise.flatten(1)) - torch.eye(60)
+    within = torch.corrcoef(noise.flatten(1).T) - torch.eye(192)
+    assert between.abs().max() < 5 / 192**0.5
+    assert within.abs().max() < 5 / 60**0.5
+
+
+def test_a_weak_view_with_noise_is_the_weak_view_of_the_same_draws_and_the_noise() -> None:
+    images, draws = images_of(40), Draws(1, torch.arange(40))
+    weak, both = (make_view(name, "both")(images, draws) for name in ("weak", "weak-noise"))
+    noise = make_view("noise", "both")(torch.zeros_like(images), draws)
+    torch.testing.assert_close(both, weak + noise)
+
+
+@pytest.mark.parametrize(("width", "furthest"), [(8, 1), (28, 1), (32, 2), (224, 14)])
+def test_translation_is_a_horizontal_shift_of_up_to_two_pixels_in_32_with_reflection(width: int, furthest: int) -> None:
+    images = torch.randint(0, 256, (1, 3, 12, width), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    results = make_view("translate", "both")(images.repeat(300, 1, 1, 1), Draws(1, torch.arange(300)))
+    padded = np.pad(images[0].numpy(), ((0, 0), (0, 0), (furthest, furthest)), "reflect")
+    shifted = [padded[:, :, start : start + width].tobytes() for start in range(2 * furthest + 1)]
+    assert set(shifted) == {result.numpy().tobytes() for result in results}
+
+
+def test_jitter_keeps_the_colours_of_the_weak_view_within_its_ranges() -> None:
+    images = torch.tensor([100, 50, 50], dtype=torch.uint8).view(3, 1, 1).expand(500, 3, 8, 8)
+    red, green, blue = make_view("jitter", "none")(images, Draws(1, torch.arange(500)))[:, :, 0, 0].int().unbind(1)
+    # 100 times 0.6 or 1.4, then twice 0.6 or 1.4 times as far from the image's grey; no hue changes the largest channel
+    assert 46 <= red.min() < 60
+    assert 140 < red.max() <= 188
+    assert (red >= torch.maximum(green, blue)).all()  # a tenth of a turn is less than the sixth to another maximum
+    assert (green > blue).any()
+    assert (blue > green).any()
+
+
+def test_jitter_starts_from_the_weak_view_of_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, draws = images_of(40), Draws(1, torch.arange(40))
+    monkeypatch.setattr(views, "draw_factors", lambda draws: torch.tensor([1.0, 1, 1, 0]).expand(len(draws.slots), 4))
+    weak, jitter = (make_view(name, "both")(images, draws) for name in ("weak", "jitter"))
+    assert torch.equal(weak, jitter)
 
 
 def test_an_unknown_view_is_an_error_that_names_the_nearest_one() -> None:

@@ -51,6 +51,13 @@ def test_the_pool_is_all_training_images_or_those_without_a_label() -> None:
     assert len(without.pool) == 24
 
 
+def test_all_labels_leave_a_pool_of_all_images_and_none_without_a_label() -> None:
+    split = draw(BALANCED, seed=0, label_fraction=1.0)
+    assert split.labelled.tolist() == split.pool.tolist() == list(range(30))
+    assert not len(split.unlabelled)
+    assert not len(draw(BALANCED, seed=0, label_fraction=1.0, pool="unlabelled").pool)
+
+
 def test_validation_images_are_labelled_ones_and_in_neither_stream() -> None:
     split = draw(BALANCED, seed=0, num_labels=12, val_fraction=0.25)
     assert len(split.val) == 3

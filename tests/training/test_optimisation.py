@@ -34,6 +34,14 @@ def test_the_step_schedule_divides_by_ten_twice() -> None:
     assert [lr_factor(t, 100, "step") for t in (49, 50, 75)] == pytest.approx([1, 0.1, 0.01])
 
 
+def test_the_step_cosine_schedule_is_pepls() -> None:
+    """METHODS P-5: the rate of a run of 200 epochs that starts with 0.01."""
+    epochs = [0, 79, 80, 159, 160, 170, 180, 190, 199, 200]
+    expected = [0.01, 0.01, 0.001, 0.001, 1e-4, 8.535534e-5, 5e-5, 1.464466e-5, 1.541e-7, 0]
+    found = [0.01 * lr_factor(epoch, 200, "step-cosine") for epoch in epochs]
+    assert found == pytest.approx(expected, rel=1e-7, abs=1e-10)
+
+
 def test_warm_up_rises_and_then_the_schedule_begins() -> None:
     factors = [lr_factor(t, 100, "constant", warmup=4) for t in range(6)]
     assert factors == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.augment import crop
+from fewlabels.augment.jitter import colour_jitter, draw_factors
+from fewlabels.augment.noise import add_noise
 from fewlabels.augment.randaugment import FIXMATCH, USB
 from fewlabels.data.dataset import Flip
 from fewlabels.errors import UserError, nearest
@@ -43,11 +45,44 @@ def strong_fixmatch(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
     return FIXMATCH(weak(images, draws, flip), draws.fork("randaugment"))
 
 
+def noise(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """The images with Gaussian noise, float32: DNLL's strong view for the 13-layer CNN and for USPS to MNIST."""
+    return add_noise(images, draws.fork("noise"))
+
+
+def weak_noise(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A weak view, then Gaussian noise, float32."""
+    return add_noise(weak(images, draws, flip), draws.fork("noise"))
+
+
+def jitter(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A weak view, then colour jitter: DNLL's strong view for the WRN-28-2; its strengths are ours, it names none."""
+    return colour_jitter(weak(images, draws, flip), draw_factors(draws.fork("jitter")))
+
+
+def translate(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A horizontal shift alone, never a mirror image: DNLL's strong view for SVHN; its range is ours, it names none.
+
+    All whole shifts of at most a sixteenth of the width, 2 pixels at 32, and at least 1, are equally probable. What
+    comes in at the side is the reflection, without the edge.
+    """
+    last = images.shape[3] - 1
+    furthest = max(1, images.shape[3] // 16)
+    shift = draws.fork("translate").integers(2 * furthest + 1) - furthest
+    columns = last - (last - (torch.arange(last + 1) + shift).abs()).abs()
+    index = columns.to(images.device, non_blocking=True)[:, None, None]
+    return images.gather(3, index.expand(images.shape))
+
+
 VIEWS: dict[str, Callable[[Tensor, Draws, Flip], Tensor]] = {
     "identity": identity,
     "weak": weak,
     "strong": strong,
     "strong-fixmatch": strong_fixmatch,
+    "noise": noise,
+    "weak-noise": weak_noise,
+    "jitter": jitter,
+    "translate": translate,
 }
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "report": Command("RUN [RUN ...] [options]", "one page, several runs side by side"),
     "check": Command("DATA [options]", "everything wrong with the data, before any training"),
     "methods": Command("[NAME]", "the methods there are; one method's idea, paper and parameters"),
+    "reproduce": Command("[TABLE] [options]", "a paper's table: its number beside ours, cell by cell"),
     "demo": Command("[options]", "labels alone against FixMatch on handwritten digits, in under 3 minutes"),
 }
 

@@ -9,6 +9,7 @@ from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset
 from fewlabels.data.decode import Progress
 from fewlabels.data.faults import Fault, Note, one_line
 from fewlabels.data.folder import survey
+from fewlabels.data.official_lists import OfficialLists, survey_lists
 from fewlabels.data.read import find
 
 
@@ -38,7 +39,7 @@ def check(data: str, labels: Path | None, root: Path, progress: Progress | None 
     found = find(data, labels, root)
     if isinstance(found, Dataset):  # a known data set: its reader has refused whatever is wrong with it
         return Report(found, (), tuple(Note("", note) for note in found.notes))
-    result = survey(found, labels, progress)
+    result = survey_lists(found, progress) if isinstance(found, OfficialLists) else survey(found, labels, progress)
     return Report(result.dataset, result.faults, result.notes)
 
 

@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -84,6 +84,14 @@ def read_labels(file: Path, files: Sequence[str]) -> Labels:
         labels.notes.append(Note("", f"{file.name}: not used: column {', '.join(repr(name) for name in unused)}"))
     _read_rows(rows, names, _Index(files), labels)
     _note_odd_labels(labels, file.name)
+    return labels
+
+
+def read_table(rows: Iterable[tuple[str, str, str, int]], files: Sequence[str]) -> Labels:
+    """The same from rows that another reader made: where it stands, path, label, and the number of the split."""
+    labels = Labels()
+    cells = (_Row(where, [path, label, SPLITS[split]]) for where, path, label, split in rows)
+    _read_rows(cells, ["path", "label", "split"], _Index(files), labels)
     return labels
 
 

@@ -52,6 +52,10 @@ class Dataset:
     """What the user should be told about the reading: ignored columns, images left out."""
     left_out: tuple[str, ...] = ()
     """Faulty images that ``--skip-bad`` went on without; the ledger names them."""
+    labelable: np.ndarray | None = None
+    """(N,) bool, or None. None: every training image is in the unlabelled pool, and may be labelled if its label is
+    known. Else the two are apart, as in domain adaptation: only the marked images may be labelled, and only the
+    training images that are not marked are in the pool; their labels are for evaluation alone."""
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -57,10 +57,11 @@ def shortened(notes: Sequence[Note], most: int = 3) -> tuple[str, ...]:
 class DataFaults(UserError):
     """Faults were found in the data; the message is the first of them and the number of the others."""
 
-    def __init__(self, faults: Sequence[Fault], data: Path) -> None:
+    def __init__(self, faults: Sequence[Fault], *data: str | Path) -> None:
+        """``data`` are the words that ``fewlabels check`` needs to find the same data."""
         assert faults
         self.faults = tuple(faults)
         first = next((fault for fault in faults if fault.fatal), faults[0])
         more = len(faults) - 1
-        command = f"`fewlabels check {shlex.quote(str(data))}`"
+        command = f"`fewlabels check {shlex.join(map(str, data))}`"
         super().__init__(f"{first} (and {more} more; {command} lists all)" if more else str(first))

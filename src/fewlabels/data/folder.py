@@ -13,7 +13,7 @@ from fewlabels.data.dataset import TRAIN, UNLABELLED, Dataset, FileImages, Flip
 from fewlabels.data.decode import Progress
 from fewlabels.data.faults import DataFaults, Fault, Note, shortened
 from fewlabels.data.remember import Seen
-from fewlabels.data.scan import faults_of, find_images, look_at
+from fewlabels.data.scan import Found, faults_of, find_images, look_at
 from fewlabels.data.tree_labels import read_tree
 
 _SMALL = 64
@@ -46,9 +46,17 @@ def read_folder(
         DataFaults: something is wrong with an image or a label.
         UserError: there is no folder, no image or no such CSV.
     """
-    result = survey(root, labels, progress)
+    return accept(survey(root, labels, progress), skip_bad, root)
+
+
+def accept(result: Survey, skip_bad: bool, *data: str | Path) -> Dataset:
+    """The data set of a survey, without what is faulty if that may be left out.
+
+    Raises:
+        DataFaults: something is wrong and ``skip_bad`` is off, or nothing is left; ``data`` is how to check it again.
+    """
     if result.dataset is None or (result.faults and not skip_bad):
-        raise DataFaults(result.faults, root)
+        raise DataFaults(result.faults, *data)
     left_out = tuple(sorted({path for fault in result.faults for path in fault.leave_out}))
     return replace(result.dataset.with_notes(*(f"left out: {fault}" for fault in result.faults)), left_out=left_out)
 
@@ -56,11 +64,16 @@ def read_folder(
 def survey(root: Path, labels: Path | None = None, progress: Progress | None = None) -> Survey:
     """Find everything that is wrong, without stopping at the first. Arguments as in :func:`read_folder`."""
     found = find_images(root)
-    labels, csv_notes = _find_labels(root, labels)
+    labels, found.notes[:0] = _find_labels(root, labels)
     told = read_labels(labels, found.files) if labels else read_tree(found.files)
+    return examine(root, found, told, progress)
+
+
+def examine(root: Path, found: Found, told: Labels, progress: Progress | None = None) -> Survey:
+    """Look at every image that was found, and find what is wrong with it and with what is told of it."""
     seen = look_at(root, found.files, progress)
     faults = [*faults_of(seen), *found.faults, *told.faults]
-    notes = [*csv_notes, *found.notes, *told.notes]
+    notes = [*found.notes, *told.notes]
     if not any(fault.fatal for fault in faults):
         _apply_rules(told, seen, faults, notes)
     dataset = _build(root, told, seen, faults, notes)

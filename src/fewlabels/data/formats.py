@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Say which file is damaged, whatever its reader stumbled over."""
     try:
         yield
@@ -50,16 +50,16 @@ def _naming(path: Path) -> Iterator[None]:
 
 def read_npz(path: Path) -> tuple[Part, Part]:
     """Train and test from an ``.npz`` with x_train, y_train, x_test, y_test; x is (N, H, W) or (N, H, W, C) uint8."""
-    with _naming(path), np.load(path, allow_pickle=False) as arrays:
+    with naming(path), np.load(path, allow_pickle=False) as arrays:
         train, test = (_part(arrays[f"x_{name}"], arrays[f"y_{name}"]) for name in ("train", "test"))
         return train, test
 
 
 def read_idx(images: Path, labels: Path) -> Part:
     """MNIST's files, plain or gzipped: big-endian magic number, sizes, bytes."""
-    with _naming(images):
+    with naming(images):
         pixels = _idx(images)
-    with _naming(labels):
+    with naming(labels):
         return _part(pixels, _idx(labels))
 
 
@@ -76,7 +76,7 @@ def read_cifar(paths: Sequence[Path], label_bytes: int) -> Part:
     """CIFAR's binary version: per image its label bytes, of which the last counts, then the R, G and B planes."""
     parts = []
     for path in paths:
-        with _naming(path):
+        with naming(path):
             rows = np.fromfile(path, np.uint8).reshape(-1, label_bytes + 3072)
             pixels = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
             parts.append(_part(pixels, rows[:, label_bytes - 1]))
@@ -86,30 +86,38 @@ def read_cifar(paths: Sequence[Path], label_bytes: int) -> Part:
 
 def read_svhn(path: Path) -> Part:
     """SVHN's cropped digits, a MATLAB file: X is (32, 32, 3, N), y is 1..10, of which 10 is the digit 0."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    with _naming(path):
-        try:
-            content = loadmat(path, variable_names=["X", "y"])
-        except (MatReadError, NotImplementedError) as error:
-            raise ValueError(error) from error
+    with naming(path):
+        content = load_mat(path, "X", "y")
         return _part(content["X"].transpose(3, 0, 1, 2), content["y"].ravel() % 10)
+
+
+def load_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
+    """The named variables of a MATLAB file (which is no pickle); within :func:`naming`.
+
+    Raises:
+        ValueError: it is damaged, or another version of the format.
+    """
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(path, variable_names=names)
+    except Exception as error:  # a dozen types on damaged files, MemoryError and RecursionError among them
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def read_stl(images: Path, labels: Path | None) -> Part:
     """STL-10's binary version: planes R, G, B of 96 x 96, column by column; labels 1..10."""
-    with _naming(images):  # mapped, not read: the unlabelled part is 2.8 GB
+    with naming(images):  # mapped, not read: the unlabelled part is 2.8 GB
         pixels = np.memmap(images, np.uint8, mode="r").reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1)
     if labels is None:
         return Part(pixels, np.full(len(pixels), UNLABELLED))
-    with _naming(labels):
+    with naming(labels):
         return _part(pixels, np.fromfile(labels, np.uint8).astype(np.int64) - 1)
 
 
 def read_zip_text(path: Path) -> Part:
     """USPS's ``zip.train`` and ``zip.test``, plain or gzipped: lines of a digit and 256 grey values in [-1, 1]."""
-    with _naming(path):
+    with naming(path):
         if not path.stat().st_size:
             raise ValueError("it is empty")
         rows = np.loadtxt(path, dtype=np.float32, ndmin=2)

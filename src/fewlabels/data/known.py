@@ -5,20 +5,21 @@ from pathlib import Path
 
 import numpy as np
 
-from fewlabels.data import formats
+from fewlabels.data import cars, cub200, formats
 from fewlabels.data.class_names import CIFAR10, CIFAR100, DIGITS, STL10
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.data.formats import Part
+from fewlabels.data.official_lists import OfficialLists
 from fewlabels.errors import UserError
 
-Reader = Callable[[Path], Dataset]
+Reader = Callable[[Path], Dataset | OfficialLists]
 _READERS: dict[str, Reader] = {}
 
 
-def known(name: str, root: Path) -> Dataset | None:
-    """The known data set of that name, or None if there is none.
+def known(name: str, root: Path) -> Dataset | OfficialLists | None:
+    """The known data set of that name, or None if there is none; of one whose images are files, the lists of them.
 
-    Rows are the training images and then the test images, each in the order of their files.
+    Rows in memory are the training images and then the test images, each in the order of their files.
 
     Args:
         name: one of ``KNOWN_NAMES``.
@@ -49,6 +50,16 @@ def _digits(root: Path) -> Dataset:
     test = np.arange(len(labels)) % 4 == 3
     train_part, test_part = (Part(pixels[rows], labels[rows].astype(np.int64)) for rows in (~test, test))
     return _dataset("digits", DIGITS, "none", [train_part], test_part)
+
+
+@_register("digit-scenes")
+def _digit_scenes(root: Path) -> Dataset:
+    """1,500 / 500 of 64 x 64 in colour: one of scikit-learn's digits each, over parts of its photographs; drawn."""
+    from fewlabels.data.scenes import draw_scenes
+
+    drawn = draw_scenes(1500, 0, "train"), draw_scenes(500, 0, "test")
+    train, test = (Part(scenes.pixels, scenes.present.argmax(1).astype(np.int64)) for scenes in drawn)
+    return _dataset("digit-scenes", DIGITS, "none", [train], test)
 
 
 @_register("mnist")
@@ -118,6 +129,29 @@ def _stl10(root: Path) -> Dataset:
     train = [formats.read_stl(files["train_X"], files["train_y"]), formats.read_stl(files["unlabeled_X"], None)]
     test = formats.read_stl(files["test_X"], files["test_y"])
     return _dataset("stl10", STL10, "horizontal", train, test)
+
+
+@_register("cub200")
+def _cub200(root: Path) -> OfficialLists:
+    """CUB-200-2011: 5,994 / 5,794 photographs of 200 kinds of bird, whole; its boxes are not read."""
+    files = {name: _need("cub200", root, [f"CUB_200_2011/{name}.txt", f"{name}.txt"]) for name in cub200.FILES}
+    return cub200.read_lists(files)
+
+
+@_register("cars")
+def _cars(root: Path) -> OfficialLists:
+    """Stanford Cars: 8,144 / 8,041 photographs of 196 models, whole: ``car_ims`` and its list, or the devkit."""
+    folders = ("", "stanford_cars/", "cars/")
+    single = _first(root, [f"{folder}cars_annos.mat" for folder in folders])
+    if single and (single.parent / "car_ims").is_dir():
+        return cars.read_single(single)
+    hint = f" ('{single}' is there, but not its images 'car_ims')" if single else ""
+    files = {}
+    for name in cars.FILES:
+        names = [f"{folder}{devkit}{name}.mat" for folder in folders for devkit in ("devkit/", "")]
+        files[name] = _need("cars", root, names, names[:1] if single else [names[0], "cars_annos.mat"], hint)
+    beside = files["cars_train_annos"].parent
+    return cars.read_devkit(files, beside.parent if beside.name == "devkit" else beside)
 
 
 KNOWN_NAMES = tuple(_READERS)

@@ -1,16 +1,23 @@
-"""The one way in: a folder, or the name of a known data set."""
+"""The one way in: a folder, or the name of a known data set; or two of them, for domain adaptation."""
 
 from pathlib import Path
 
+from fewlabels.data.adapt import adapt
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.decode import Progress
-from fewlabels.data.folder import read_folder
+from fewlabels.data.folder import accept, read_folder
 from fewlabels.data.known import KNOWN_NAMES, known
+from fewlabels.data.official_lists import OfficialLists, survey_lists
 from fewlabels.errors import UserError, nearest
 
 
 def read(
-    data: str, labels: Path | None, root: Path, skip_bad: bool = False, progress: Progress | None = None
+    data: str,
+    labels: Path | None,
+    root: Path,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+    labelled_from: str | None = None,
 ) -> Dataset:
     """Read a folder if ``data`` is the path of one, else the known data set of that name.
 
@@ -20,16 +27,22 @@ def read(
         root: where the files of known data sets lie.
         skip_bad: leave out faulty images instead of raising.
         progress: called with (done, total) while images are decoded.
+        labelled_from: another folder or name, of which the labelled images are, see :func:`fewlabels.data.adapt.adapt`;
+            ``data`` then gives the unlabelled and the test images.
 
     Raises:
         UserError: there is neither, or (DataFaults) something in the folder is wrong.
     """
-    found = find(data, labels, root)
-    return found if isinstance(found, Dataset) else read_folder(found, labels, skip_bad, progress)
+    dataset = _read(find(data, labels, root), labels, root, skip_bad, progress)
+    if labelled_from is None:
+        return dataset
+    if _same(data, labelled_from):
+        raise UserError(f"--labelled-from {labelled_from} names the data set itself; leave it out, or name another")
+    return adapt(dataset, _read(find(labelled_from, None, root), None, root, skip_bad, progress))
 
 
-def find(data: str, labels: Path | None, root: Path) -> Path | Dataset:
-    """The folder that ``data`` means, not yet looked at, or the known data set."""
+def find(data: str, labels: Path | None, root: Path) -> Path | Dataset | OfficialLists:
+    """The folder that ``data`` means, not yet looked at, or the known data set, whose files are not yet looked at."""
     folder = Path(data)
     if folder.exists():
         return folder
@@ -41,3 +54,18 @@ def find(data: str, labels: Path | None, root: Path) -> Path | Dataset:
     dataset = known(data.lower(), root)
     assert dataset is not None
     return dataset
+
+
+def _read(
+    found: Path | Dataset | OfficialLists, labels: Path | None, root: Path, skip_bad: bool, progress: Progress | None
+) -> Dataset:
+    if isinstance(found, Dataset):
+        return found
+    if isinstance(found, OfficialLists):
+        return accept(survey_lists(found, progress), skip_bad, found.name, "--root", root)
+    return read_folder(found, labels, skip_bad, progress)
+
+
+def _same(data: str, other: str) -> bool:
+    one, two = Path(data), Path(other)
+    return one.resolve() == two.resolve() if one.exists() and two.exists() else data.lower() == other.lower()

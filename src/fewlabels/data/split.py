@@ -15,7 +15,8 @@ class LabelSplit:
 
     labelled: np.ndarray
     pool: np.ndarray
-    """What unlabelled batches are drawn from: all training images, or those without a label."""
+    """What unlabelled batches are drawn from: all training images, or those without a label; where
+    ``Dataset.labelable`` marks some images, none of those."""
     val: np.ndarray
     test: np.ndarray
 
@@ -35,11 +36,17 @@ def draw(
 ) -> LabelSplit:
     """Choose the labelled images class by class, and a validation part from among them where one is asked for.
 
+    Where ``dataset.labelable`` marks images, labels come from these alone and the pool is the other training images,
+    with ``pool`` "all" too: the images of the data set that the labels are from do not join it.
+
     Raises:
         UserError: where there are too few labels, too few classes, or nothing is left to learn from.
     """
     train = dataset.rows(TRAIN)
-    known = train[dataset.labels[train] != UNLABELLED]
+    candidates, streamed = train, train
+    if dataset.labelable is not None:
+        candidates, streamed = train[dataset.labelable[train]], train[~dataset.labelable[train]]
+    known = candidates[dataset.labels[candidates] != UNLABELLED]
     by_class = [known[dataset.labels[known] == c] for c in range(len(dataset.classes))]
     if sum(len(rows) > 0 for rows in by_class) < 2:
         raise UserError(f"{dataset.name}: a classifier needs labelled images of at least two classes; label some")
@@ -51,7 +58,7 @@ def draw(
         raise UserError(f"--val-fraction {val_fraction} leaves a class without a labelled image; take less, or none")
     val = np.concatenate([dataset.rows(VAL), *(rows[:n] for rows, n in zip(chosen, held, strict=True))])
     labelled = np.sort(np.concatenate([rows[n:] for rows, n in zip(chosen, held, strict=True)]))
-    unlabelled = np.setdiff1d(train, val) if pool == "all" else np.setdiff1d(train, np.union1d(labelled, val))
+    unlabelled = np.setdiff1d(streamed, val if pool == "all" else np.union1d(labelled, val))
     return LabelSplit(labelled, unlabelled, np.sort(val), dataset.rows(TEST))
 
 

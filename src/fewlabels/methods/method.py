@@ -96,6 +96,8 @@ class Problem(NamedTuple):
     num_labelled: int
     epochs: float
     """How many times the run goes through the unlabelled pool; 0 for a method that does not look at it."""
+    steps: int = 1 << 20
+    """Of the whole run; by default that of the papers on CIFAR-10."""
 
 
 class Network(NamedTuple):

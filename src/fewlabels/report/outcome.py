@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,7 +69,7 @@ def summarise(
     show = _Gallery(prepared, predictions, guess, given)
     method = prepared.method
     about = {"title": method.title, "paper": method.paper, "idea": method.idea}
-    about |= {"pool_includes_labelled": prepared.options.pool == "all"}
+    about |= {"pool_includes_labelled": bool(np.isin(split.labelled, split.pool).any())}
     return RunSummary(
         name=name, config=about | config, metrics=metrics, history=history, classes=list(dataset.classes),
         confusion=confusion(guess[test], labels[test], len(dataset.classes)) if len(test) else None,

@@ -142,7 +142,7 @@ def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, po
     assert options.steps is not None
     assert options.batch_size is not None
     seen = options.steps * options.batch_size * pooled.mu if pooled is not None else 0
-    return Problem(len(dataset.classes), len(dataset), len(split.labelled), seen / len(split.pool))
+    return Problem(len(dataset.classes), len(dataset), len(split.labelled), seen / len(split.pool), options.steps)
 
 
 def _free_memory() -> float:

@@ -17,7 +17,7 @@ class Optimisation:
     lr: float
     backbone_lr: float
     weight_decay: float
-    schedule: Literal["constant", "step", "cosine"]
+    schedule: Literal["constant", "step", "cosine", "step-cosine"]
     warmup: int
     clip: float
 
@@ -47,7 +47,9 @@ def lr_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
     """What the learning rate is multiplied by at ``step`` of ``steps``.
 
     ``cosine`` is FixMatch's cos(7 pi t / 16 T), which ends at 0.195; ``step`` divides by 10 at half and at three
-    quarters of the run. The first ``warmup`` steps rise linearly and the schedule runs over the rest.
+    quarters of the run. ``step-cosine`` is PEPL's, of 200 epochs: it divides by 10 at 2/5 and by 100 at 4/5 of the run
+    and falls from there to 0 as half a cosine (Sec. III-A; METHODS P-5). The first ``warmup`` steps rise linearly and
+    the schedule runs over the rest.
     """
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -56,6 +58,8 @@ def lr_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
         return math.cos(7 * math.pi * done / 16)
     if schedule == "step":
         return 0.1 ** ((done >= 0.5) + (done >= 0.75))
+    if schedule == "step-cosine":
+        return 0.1 ** (done >= 0.4) if done < 0.8 else 0.005 * (1 + math.cos(5 * math.pi * (done - 0.8)))
     return 1.0
 
 

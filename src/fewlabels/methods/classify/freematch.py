@@ -15,6 +15,7 @@ from fewlabels.methods.consistency import (
 )
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
+from fewlabels.methods.ramps import shortened
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
 from fewlabels.models.classifier import Classifier
 
@@ -23,7 +24,9 @@ from fewlabels.models.classifier import Classifier
 class FreeMatchParameters(Parameters):
     """Defaults of the paper's CIFAR-10 runs."""
 
-    momentum: float = parameter(0.999, "lambda: momentum of the thresholds and the histograms (Eq. 5, 6 and 10)")
+    momentum: float = parameter(
+        0.999, "lambda: momentum of thresholds and histograms (Eq. 5, 6 and 10); less in runs under 10,000 steps"
+    )
     weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)")
     fairness: float = parameter(0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)")
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
@@ -80,14 +83,15 @@ class FreeMatch(Method):
 
     def __init__(self, model: Classifier, parameters: FreeMatchParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
-        self.thresholds = SelfAdaptiveThresholds(problem.num_classes, parameters.momentum)
+        self.momentum = shortened(parameters.momentum, problem.steps)
+        self.thresholds = SelfAdaptiveThresholds(problem.num_classes, self.momentum)
         self.register_buffer("histogram", torch.full((problem.num_classes,), 1 / problem.num_classes))
 
     @torch.no_grad()
     def count(self, q: Tensor) -> None:
         """Move the histogram of predicted classes towards this batch's (Eq. 10)."""
         counts = one_hot(gather(q).argmax(1), self.num_classes).to(q.dtype)
-        self.histogram.lerp_(counts.mean(0), 1 - self.p.momentum)
+        self.histogram.lerp_(counts.mean(0), 1 - self.momentum)
 
     def losses(self, batch: Batch) -> Losses:
         """Supervised + w_u * unlabelled + w_f * fairness (Eq. 13)."""

@@ -1,0 +1,178 @@
+"""Runs a table's cells one by one, skips what is done, and writes the table as far as it stands."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from fewlabels.errors import UserError, nearest
+from fewlabels.options import read_config
+from fewlabels.recipes.table import Cell, Table, load_table
+from fewlabels.training.files import write_text
+
+Record = dict[str, Any]
+
+
+def reproduce(
+    name: str,
+    root: Path,
+    out: Path,
+    runs: Path,
+    cells: Iterable[str] = (),
+    draws: int | None = None,
+    minutes: float | None = None,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Train what is missing of a table and write it anew after every run.
+
+    Args:
+        name: one of :func:`fewlabels.recipes.table.table_names`.
+        root: where the data lie.
+        out: folder of ``NAME.jsonl``, a line for each finished run, and ``NAME.md``, the table made from it.
+        runs: folder of the run folders; an unfinished one is resumed.
+        cells: ``ROW`` or ``ROW:COLUMN``, with * for any text; none means all.
+        draws: how many label draws (default: the table's).
+        minutes: begin no further run after this time.
+        say: receives one line of text at a time.
+
+    Returns:
+        The file of the table.
+    """
+    from fewlabels.run import train
+
+    table, records = load_table(name, root), out / f"{name}.jsonl"
+    begin = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    for cell, draw in _wanted(table, tuple(cells), draws):
+        if any(_is_of(record, cell, draw) for record in read_records(records)):
+            continue
+        if minutes is not None and time.monotonic() - begin > 60 * minutes:
+            say("time is up; the same command goes on with what is missing")
+            break
+        say(f"{cell.row}, {cell.column}, draw {draw + 1}")
+        folder = runs / name / f"{_slug(cell.row)}-{_slug(cell.column)}-{draw}"
+        train(replace(cell.options, seed=draw, label_seed=draw, out=str(folder)), resume=True, say=say)
+        with records.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(_record(cell, draw, folder)) + "\n")
+        write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
+    write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
+    return out / f"{name}.md"
+
+
+def read_records(file: Path) -> list[Record]:
+    """The finished runs so far; a line that a kill cut short is passed over."""
+    found = []
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _wanted(table: Table, patterns: tuple[str, ...], draws: int | None) -> Iterator[tuple[Cell, int]]:
+    """Draw by draw, so that a table that is not finished has something in every cell."""
+    for pattern in patterns:
+        if not any(_matches(cell, pattern) for cell in table.cells):
+            rows = dict.fromkeys(cell.row for cell in table.cells)
+            raise UserError(f"the table has no cell '{pattern}'; {nearest(pattern.partition(':')[0], list(rows))}")
+    for draw in range(draws or table.draws):
+        for cell in table.cells:
+            if not patterns or any(_matches(cell, pattern) for pattern in patterns):
+                yield cell, draw
+
+
+def _matches(cell: Cell, pattern: str) -> bool:
+    row, _, column = pattern.partition(":")
+    return fnmatchcase(cell.row, row) and fnmatchcase(cell.column, column or "*")
+
+
+def _is_of(record: Record, cell: Cell, draw: int) -> bool:
+    """Is it a figure of this cell, run as the recipe says today?"""
+    return record["draw"] == draw and _place(record) == (cell.row, cell.column) and record["command"] == cell.command()
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return record["row"], record["column"]
+
+
+def _slug(text: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in text)
+
+
+def _record(cell: Cell, draw: int, folder: Path) -> Record:
+    """Everything that belongs to one number."""
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    config = _config(folder)
+    return {
+        "row": cell.row, "column": cell.column, "draw": draw, "accuracy": round(metrics["test"]["accuracy"], 6),
+        "steps": metrics["train"]["steps"], "seconds": round(metrics["train"]["seconds"], 1),
+        "command": cell.command(), "commit": _commit(), **config,
+    }  # fmt: skip
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """What the run's configuration came to, and what it ran on."""
+    import yaml
+
+    record = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["record"]
+    options = read_config(folder / "config.yaml")
+    return {name: options[name] for name in ("backbone", "image_size", "precision")} | {
+        name: record[name] for name in ("fewlabels", "torch", "hardware", "threads")
+    }
+
+
+def _commit() -> str:
+    """The checkout's commit, or nothing for an installed package."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+def as_markdown(table: Table, records: list[Record]) -> str:
+    """The table: mean and deviation in per cent, the paper's figure beside it, and what belongs to the numbers."""
+    current = [r for r in records if any(_is_of(r, cell, r["draw"]) for cell in table.cells)]
+    columns = list(dict.fromkeys(cell.column for cell in table.cells))
+    rows = list(dict.fromkeys(cell.row for cell in table.cells))
+    lines = [f"# {table.title}", "", table.about, ""]
+    lines += ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for row in rows:
+        cells = {cell.column: cell for cell in table.cells if cell.row == row}
+        lines.append(f"| {row} | " + " | ".join(_figure(cells.get(c), current) for c in columns) + " |")
+    lines += [
+        "", "Test accuracy in per cent: mean +- deviation over the label draws, and in brackets what the paper prints.",
+        "", "| row | command | seconds a run |", "|---|---|---|",
+    ]  # fmt: skip
+    for cell in table.cells:
+        seconds = [r["seconds"] for r in current if _place(r) == (cell.row, cell.column)]
+        if seconds:
+            lines.append(f"| {cell.row}, {cell.column} | `{cell.command()}` | {mean(seconds):.0f} |")
+    lines += ["", *_origins(current)]
+    return "\n".join(lines) + "\n"
+
+
+def _figure(cell: Cell | None, records: list[Record]) -> str:
+    """One cell's text."""
+    if cell is None:
+        return ""
+    paper = f" ({cell.paper:g})" if cell.paper is not None else ""
+    values = [100 * r["accuracy"] for r in records if _place(r) == (cell.row, cell.column)]
+    if not values:
+        return f"–{paper}"
+    if len(values) == 1:
+        return f"{values[0]:.1f}, one draw{paper}"
+    return f"{mean(values):.1f} +- {stdev(values):.1f}{paper}"
+
+
+def _origins(records: list[Record]) -> list[str]:
+    """On what and by which version the figures were made."""
+    kinds = ("commit", "fewlabels", "torch", "hardware", "threads")
+    return [f"{kind}: {', '.join(dict.fromkeys(str(r[kind]) for r in records))}  " for kind in kinds if records]

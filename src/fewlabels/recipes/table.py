@@ -1,0 +1,91 @@
+"""What a table is: cells, each a training run whose figure stands beside the paper's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fewlabels.errors import UserError, nearest
+from fewlabels.options import TrainOptions, flag
+
+
+class Cell(NamedTuple):
+    """One row and column of a table: a training run, repeated over label draws."""
+
+    row: str
+    column: str
+    options: TrainOptions
+    """All but the seed and the run folder."""
+    paper: float | None = None
+    """The paper's figure in per cent; None where it has none for this cell."""
+
+    def command(self) -> str:
+        """What is typed to run it; DRAW stands for the seed."""
+        words = ["fewlabels train", self.options.data]
+        defaults = TrainOptions()
+        for f in fields(TrainOptions):
+            value = getattr(self.options, f.name)
+            if f.name in ("data", "parameters", "root", "out") or value == getattr(defaults, f.name):
+                continue
+            name = flag(f.name)
+            words.append(name if value is True else f"--no-{name[2:]}" if value is False else f"{name} {value}")
+        words += [f"--method.{name} {value}" for name, value in self.options.parameters.items()]
+        return " ".join([*words, "--root ROOT --seed DRAW"]).replace(str(self.options.root), "ROOT")
+
+
+class Table(NamedTuple):
+    """A table of a paper, as far as we run it."""
+
+    title: str
+    """Paper and number of the table."""
+    about: str
+    """What the figures are, and in what our runs differ from the paper's."""
+    cells: tuple[Cell, ...]
+    draws: int = 3
+    """Label draws; seed and label seed are 0, 1, ..."""
+
+
+def grid(
+    rows: Mapping[str, Mapping[str, Any]],
+    columns: Mapping[str, Mapping[str, Any]],
+    paper: Mapping[str, tuple[float | None, ...]],
+    **shared: Any,
+) -> tuple[Cell, ...]:
+    """Every row with every column.
+
+    Args:
+        rows: per row the options that it sets; ``parameters`` of rows and columns are merged.
+        columns: the same for columns.
+        paper: per row the paper's figures, in the order of the columns.
+        shared: options of all cells.
+    """
+    cells = []
+    for row, row_options in rows.items():
+        for number, (column, column_options) in enumerate(columns.items()):
+            parts = (shared, column_options, row_options)
+            parameters = {k: v for part in parts for k, v in dict(part.get("parameters", {})).items()}
+            options: dict[str, Any] = {k: v for part in parts for k, v in part.items()}
+            cells.append(
+                Cell(
+                    row, column, TrainOptions(**{**options, "parameters": parameters}),
+                    paper[row][number] if row in paper else None,
+                )
+            )  # fmt: skip
+    return tuple(cells)
+
+
+@cache
+def table_names() -> tuple[str, ...]:
+    """The tables there are: a file in this folder that defines ``table``, read without importing torch."""
+    files = sorted(Path(__file__).parent.glob("[a-z]*.py"))
+    return tuple(file.stem.replace("_", "-") for file in files if "\ndef table(" in file.read_text(encoding="utf-8"))
+
+
+def load_table(name: str, root: Path) -> Table:
+    """The table of that name for data under ``root``; an unknown name is a :class:`UserError`."""
+    if name not in table_names():
+        raise UserError(f"there is no table '{name}'; {nearest(name, table_names())}")
+    make: Callable[[Path], Table] = import_module(f"fewlabels.recipes.{name.replace('-', '_')}").table
+    return make(root)

@@ -74,7 +74,7 @@ def train(
     saved = checkpoint.load(out / "checkpoint") if resume else None
     if fabric.is_global_zero:
         open_folder(out, config, prepared, resume)
-    plain = PlainFeatures(prepared.method.model, prepared.images) if options.freeze else prepared.images.plain
+    plain = PlainFeatures(prepared.method.model, prepared.images) if prepared.embeds else prepared.images.plain
     watch = Watch(dataset, prepared.split, plain, progress.say)
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, plain, progress, saved)
     if resume:

@@ -70,7 +70,7 @@ def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
     """Views from pixels, or, for a frozen trunk, from features that are computed here and now."""
     seed = prepared.options.seed
     labelled, unlabelled = prepared.labelled_views, prepared.unlabelled_views
-    if not prepared.options.freeze or prepared.method.needs_pixels:
+    if not prepared.embeds:
         first, second = (tuple(view for _, view in named) for named in (labelled, unlabelled))
         return PixelViews(prepared.images, first, second, seed)
     names = [tuple(name for name, _ in named) for named in (labelled, unlabelled)]

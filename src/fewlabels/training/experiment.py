@@ -46,6 +46,11 @@ class Prepared(NamedTuple):
     notes: list[str]
 
     @property
+    def embeds(self) -> bool:
+        """Are features of a frozen trunk kept and used in the place of pixels?"""
+        return bool(self.options.freeze) and not self.method.needs_pixels
+
+    @property
     def mu(self) -> int:
         """Unlabelled images per labelled one in a batch; 0 where the method does not look at them."""
         return self.method.p.mu if self.unlabelled_views else 0

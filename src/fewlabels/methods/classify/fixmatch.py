@@ -7,14 +7,17 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewlabels.errors import UserError
+from fewlabels.methods.alignment import DistributionAlignment
 from fewlabels.methods.consistency import (
     Passes,
     pseudo_label_loss,
     target_probabilities,
     weak_to_strong_logits,
 )
-from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
+from fewlabels.methods.ramps import shortened
 from fewlabels.methods.thresholds import above
+from fewlabels.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class FixMatchParameters(Parameters):
 
     threshold: float = parameter(0.95, "tau: confidence from which a pseudo-label counts (Sec. 2.2)")
     weight: float = parameter(1.0, "lambda_u: weight of the unlabelled loss (Sec. 2.2)")
+    align: bool = parameter(False, "distribution alignment before the threshold (ReMixMatch; FixMatch Sec. 2.5)")
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. 4)")
 
@@ -46,11 +50,17 @@ class FixMatch(Method):
     statistics_passes = 2
     p: FixMatchParameters
 
+    def __init__(self, model: Classifier, parameters: FixMatchParameters, problem: Problem) -> None:
+        super().__init__(model, parameters, problem)
+        self.alignment = DistributionAlignment(problem.num_classes, shortened(0.999, problem.steps))
+
     def losses(self, batch: Batch) -> Losses:
         """Supervised loss + lambda_u * unlabelled loss (Sec. 2.2, Eq. 3 and 4)."""
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
         logits, weak_logits, strong_logits = weak_to_strong_logits(self.model, labelled, weak, strong, self.p.passes)
         q = target_probabilities(weak_logits)
+        if self.p.align:
+            q = self.alignment(q, batch.labelled.labels)
         kept = above(q, self.p.threshold)
         return Losses(
             {

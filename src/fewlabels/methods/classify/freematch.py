@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from fewlabels.errors import UserError
+from fewlabels.methods.alignment import DistributionAlignment
 from fewlabels.methods.consistency import (
     Passes,
     pseudo_label_loss,
@@ -29,6 +30,7 @@ class FreeMatchParameters(Parameters):
     )
     weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)")
     fairness: float = parameter(0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)")
+    align: bool = parameter(False, "distribution alignment before thresholds (ReMixMatch, not in the paper)")
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch")
 
@@ -85,6 +87,7 @@ class FreeMatch(Method):
         super().__init__(model, parameters, problem)
         self.momentum = shortened(parameters.momentum, problem.steps)
         self.thresholds = SelfAdaptiveThresholds(problem.num_classes, self.momentum)
+        self.alignment = DistributionAlignment(problem.num_classes, self.momentum)
         self.register_buffer("histogram", torch.full((problem.num_classes,), 1 / problem.num_classes))
 
     @torch.no_grad()
@@ -98,6 +101,8 @@ class FreeMatch(Method):
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
         logits, weak_logits, strong_logits = weak_to_strong_logits(self.model, labelled, weak, strong, self.p.passes)
         q = target_probabilities(weak_logits)
+        if self.p.align:
+            q = self.alignment(q, batch.labelled.labels)
         self.thresholds.update(q)
         kept = self.thresholds.keep(q)
         terms = {

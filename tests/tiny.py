@@ -54,18 +54,18 @@ def stop_after(step: int) -> Iterator[None]:
     import os
     import signal
 
-    from fewlabels.models.averaging import WeightAverage
+    from fewlabels.training.observer import RunningMeans
 
-    update, seen = WeightAverage.update, [0]
+    add, seen = RunningMeans.add, [0]
 
-    def counted(self: WeightAverage, model: object) -> None:
-        update(self, model)  # pyright: ignore[reportArgumentType]
+    def counted(self: RunningMeans, losses: object, total: object) -> None:
+        add(self, losses, total)  # pyright: ignore[reportArgumentType]
         seen[0] += 1
         if seen[0] == step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    WeightAverage.update = counted  # pyright: ignore[reportAttributeAccessIssue]
+    RunningMeans.add = counted  # pyright: ignore[reportAttributeAccessIssue]
     try:
         yield
     finally:
-        WeightAverage.update = update
+        RunningMeans.add = add

@@ -122,6 +122,24 @@ def test_an_attention_classifier_says_where_it_looked() -> None:
     torch.testing.assert_close(logits, model(images))
 
 
+@pytest.mark.parametrize("backbone", ["wrn_28_2", "test_convnext", "mobilenetv3_small_050", "test_vit"])
+def test_attention_that_is_1_everywhere_is_mean_pooling(backbone: str) -> None:
+    """What a backbone does after its pooling (ConvNeXt's norm, MobileNetV3's wider layer) is still done."""
+    spec = ModelSpec(backbone, 4, 3, 160, "linear", None, (0.5,) * 3, (0.3,) * 3, attention_maps=1)
+    model = build(spec).eval()
+    assert isinstance(model, AttentionClassifier)
+    if backbone == "test_vit":
+        model.backbone.global_pool = "avg"  # pyright: ignore[reportArgumentType]
+    attention = model.attention
+    with torch.no_grad():
+        attention.conv.weight.zero_()
+        attention.conv.bias.fill_(1.0)  # type: ignore[union-attr]
+        attention.norm.eps = 0.0
+        images = torch.randn(2, 3, 160, 160)
+        expected = Classifier.features(model, images)
+        torch.testing.assert_close(model.features(images), expected, atol=1e-4, rtol=1e-4)
+
+
 def test_a_head_can_be_swapped() -> None:
     model = classifier("small_cnn")
     images = torch.randn(2, 3, 32, 32)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from fewlabels.models.classifier import Classifier, Outputs, as_map
+from fewlabels.models.classifier import Classifier, Outputs, as_map, as_single_place
 
 
 class SpatialAttention(nn.Module):
@@ -37,17 +37,25 @@ class Attended(NamedTuple):
 
 
 class AttentionClassifier(Classifier):
-    """A classifier whose features are pooled by attention, in training and at test."""
+    """A classifier in which attention, in training and at test, stands in for the pooling of the backbone.
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, num_features: int, num_classes: int, maps: int) -> None:
+    What the backbone does after its pooling (a norm, a wider layer, dropout) it still does. ``map_width`` is the
+    number of channels of its last map.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, head: nn.Module, num_features: int, num_classes: int, maps: int, map_width: int
+    ) -> None:
         super().__init__(backbone, head, num_features, num_classes)
-        self.attention = SpatialAttention(num_features, maps)
+        self.attention = SpatialAttention(map_width, maps)
 
     def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         backbone: Any = self.backbone
-        last = as_map(backbone.forward_features(x), self.backbone)
-        attention = self.attention(last)
-        return attention_pool(last, attention), attention, last
+        last = backbone.forward_features(x)
+        features = as_map(last, self.backbone)
+        attention = self.attention(features)
+        place = as_single_place(attention_pool(features, attention), last, self.backbone)
+        return backbone.forward_head(place, pre_logits=True), attention, features
 
     def features(self, x: Tensor) -> Tensor:
         assert x.ndim == 4, "attention looks at maps, not at features: such a method declares needs_pixels"

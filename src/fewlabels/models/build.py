@@ -98,10 +98,9 @@ def _build_one(spec: ModelSpec) -> Classifier:
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)
-    if spec.attention_maps:  # pools the last map itself, before any layer that widens it
-        width = backbones.map_width(backbone, spec.channels, spec.image_size)
-        head = nn.Linear(width, spec.num_classes)
-        return AttentionClassifier(backbone, head, width, spec.num_classes, spec.attention_maps)
+    if spec.attention_maps:
+        map_width = backbones.map_width(backbone, spec.channels, spec.image_size)
+        return AttentionClassifier(backbone, head, width, spec.num_classes, spec.attention_maps, map_width)
     return Classifier(backbone, head, width, spec.num_classes)
 
 

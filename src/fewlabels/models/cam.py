@@ -23,10 +23,20 @@ def class_activation_maps(last: Tensor, weight: Tensor, classes: Tensor) -> Tens
 
 
 def head_weight(model: Classifier) -> Tensor:
-    """Return the (K, D) weight of a linear head over the last map; UserError where the net widens in between."""
-    head = model.head
+    """Return the (K, D) weight of a linear head over the last map; UserError where the net widens in between.
+
+    timm's name for the map's width is ``num_features``; a backbone that lacks it is believed.
+    """
+    head, backbone = model.head, model.backbone
     if not isinstance(head, nn.Linear):
         raise UserError(f"class activation maps need a linear head, this model has a {type(head).__name__}")
+    width = getattr(backbone, "num_features", head.in_features)
+    if width != head.in_features:
+        raise UserError(
+            f"the backbone ({type(backbone).__name__}) widens its last map from {width} to {head.in_features} features "
+            "after pooling, so class activation maps can't be read from it: choose another --backbone, for example "
+            "mobilenetv2_100 or resnet18"
+        )
     return head.weight
 
 

@@ -105,10 +105,7 @@ def as_map(last: Any, backbone: nn.Module) -> Tensor:
     anything else: a list of maps, class tokens alone, a number of tokens that is no grid.
     """
     if isinstance(last, Tensor) and last.ndim == 4:
-        width = getattr(backbone, "num_features", None)
-        channels_last = getattr(backbone, "output_fmt", None) == "NHWC"
-        channels_last |= last.shape[1] != width and last.shape[3] == width
-        return last.permute(0, 3, 1, 2) if channels_last else last
+        return last.permute(0, 3, 1, 2) if _channels_last(last, backbone) else last
     if isinstance(last, Tensor) and last.ndim == 3:
         patches = last[:, getattr(backbone, "num_prefix_tokens", 0) :]
         grid = _grid(backbone, patches.shape[1])
@@ -118,6 +115,22 @@ def as_map(last: Any, backbone: nn.Module) -> Tensor:
         f"the backbone ({type(backbone).__name__}) has no single last feature map, which this method needs: "
         "choose another --backbone, for example resnet18 or vit_tiny_patch16_224"
     )
+
+
+def as_single_place(pooled: Tensor, last: Any, backbone: nn.Module) -> Tensor:
+    """Turn (B, D') features, pooled from ``last``, into a map of one place in the layout of ``last``.
+
+    So ``backbone.forward_head`` does all that it does after pooling (a norm, a wider layer) and its pooling nothing.
+    """
+    if last.ndim == 3:
+        return pooled[:, None].expand(-1, getattr(backbone, "num_prefix_tokens", 0) + 1, -1)
+    return pooled[:, None, None] if _channels_last(last, backbone) else pooled[:, :, None, None]
+
+
+def _channels_last(last: Tensor, backbone: nn.Module) -> bool:
+    width = getattr(backbone, "num_features", None)
+    said = getattr(backbone, "output_fmt", None) == "NHWC"
+    return said or (last.shape[1] != width and last.shape[3] == width)
 
 
 def _grid(backbone: nn.Module, tokens: int) -> tuple[int, int] | None:

@@ -1,0 +1,94 @@
+"""Deep Co-Training: two networks agree on the images, and each resists what deceives the other."""
+
+from dataclasses import dataclass
+from math import log
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fewlabels.errors import UserError
+from fewlabels.methods.adversarial import fast_gradient_sign
+from fewlabels.methods.consistency import target_probabilities
+from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, parameter
+from fewlabels.methods.ramps import sigmoid_ramp
+from fewlabels.models.statistics import fixed_statistics
+
+
+@dataclass(frozen=True)
+class DeepCoTrainingParameters(Parameters):
+    """Defaults of the paper's CIFAR-10 runs."""
+
+    agreement: float = parameter(10.0, "lambda_cot: weight of the divergence between the networks")
+    difference: float = parameter(0.5, "lambda_diff: weight of the loss on the other network's adversarial examples")
+    eps: float = parameter(
+        0.08, "change of each value, in standard deviations of the pixels: the paper's 0.02 of 0..1 at CIFAR-10's 0.25"
+    )
+    ramp: float = parameter(0.133, "share of the run over which both weights grow (paper: 80 of 600 epochs)")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch (paper: in the proportion of the data)")
+
+    def validate(self, num_classes: int) -> None:
+        """Weights are not negative, the change is positive, the ramp is a share."""
+        for name in ("agreement", "difference"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
+        if not 0 < self.eps < float("inf"):
+            raise UserError(f"--method.eps {self.eps} is out of range; give a value above 0")
+        if not 0 <= self.ramp <= 1:
+            raise UserError(f"--method.ramp {self.ramp} is out of range; give a value from 0 to 1")
+
+
+def jensen_shannon(first: Tensor, second: Tensor) -> Tensor:
+    """(B,) H((p + q) / 2) - (H(p) + H(q)) / 2 of p and q = softmax of logits (B, C); from 0 to log 2."""
+    kind = torch.promote_types(first.dtype, torch.float32)
+    log_p, log_q = (logits.to(kind).log_softmax(1) for logits in (first, second))
+    log_m = torch.logaddexp(log_p, log_q) - log(2)
+    return ((log_p.exp() * (log_p - log_m)).sum(1) + (log_q.exp() * (log_q - log_m)).sum(1)) / 2
+
+
+class DeepCoTraining(Method):
+    """Batch statistics of each network move in its pass over labelled and unlabelled images, not over adversarial ones.
+
+    The targets on adversarial examples carry no gradient: there the deceived network learns, not the other.
+    """
+
+    title = "Deep Co-Training"
+    paper = "Qiao et al., Deep Co-Training for Semi-Supervised Image Recognition, ECCV 2018."
+    idea = (
+        "Two networks learn from the labels and are drawn to the same prediction on unlabelled images. So that they do "
+        "not become the same network, each is taught to resist the adversarial examples of the other."
+    )
+    hyperparameters = DeepCoTrainingParameters
+    labelled_views = ("weak", "weak")
+    unlabelled_views = ("weak",)
+    p: DeepCoTrainingParameters
+
+    @classmethod
+    def network(cls, parameters: DeepCoTrainingParameters) -> Network:
+        """Two networks."""
+        return Network(members=2)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Supervised + lambda_cot * divergence + lambda_diff * loss on the other's adversarial examples."""
+        labels, (weak,) = batch.labelled.labels, batch.unlabelled.views
+        networks, cut = self.model.networks(), len(labels)
+        images = [torch.cat([labelled, weak]) for labelled in batch.labelled.views]
+        logits = [network(x) for network, x in zip(networks, images, strict=True)]
+        examples = [
+            fast_gradient_sign(network, x, torch.cat([labels, own[cut:].argmax(1)]), self.p.eps)
+            for network, x, own in zip(networks, images, logits, strict=True)
+        ]
+        with fixed_statistics(self.model):
+            deceived = [network(x) for network, x in zip(networks, reversed(examples), strict=True)]
+        targets = [target_probabilities(other) for other in reversed(logits)]
+        supervised = sum(cross_entropy(own[:cut], labels) for own in logits)
+        difference = sum(cross_entropy(own.float(), q) for own, q in zip(deceived, targets, strict=True))
+        agreement = jensen_shannon(logits[0][cut:], logits[1][cut:]).mean()
+        ramp = sigmoid_ramp(batch.progress, self.p.ramp)
+        return Losses(
+            {
+                "supervised": torch.as_tensor(supervised),
+                "agreement": ramp * self.p.agreement * agreement,
+                "difference": ramp * self.p.difference * torch.as_tensor(difference),
+            }
+        )

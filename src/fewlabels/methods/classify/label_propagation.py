@@ -1,0 +1,133 @@
+"""Label propagation: labels spread from image to image over a graph of neighbours in feature space."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fewlabels.errors import UserError
+from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
+from fewlabels.methods.graph import balanced_seeds, class_weights, diffuse, neighbour_graph, read_labels
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, Problem, parameter
+from fewlabels.methods.pseudo_set import PseudoSet
+from fewlabels.methods.ramps import sigmoid_ramp
+from fewlabels.models.averaging import WeightAverage
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.statistics import fixed_statistics
+
+
+@dataclass(frozen=True)
+class LabelPropagationParameters(Parameters):
+    """Defaults of the authors' CIFAR-10 runs (ahmetius/LP-DeepSSL)."""
+
+    neighbours: int = parameter(50, "k: neighbours of each image in the graph, at most all the others")
+    alpha: float = parameter(0.99, "how far labels spread over the graph")
+    iterations: int = parameter(20, "of conjugate gradients, at most")
+    first_stage: float = parameter(0.5, "share of the run on the labels alone (180 of 360 epochs)")
+    teacher: bool = parameter(False, "LP-SSDL-MT: a mean teacher beside it, whose features make the graph")
+    decay: float = parameter(0.97, "of the mean teacher's weights")
+    weight: float = parameter(100.0, "of the consistency with the mean teacher, after its ramp")
+    ramp: float = parameter(0.014, "share of the run over which that grows as a sigmoid (5 of 360 epochs)")
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch (50 and 50)")
+
+    def validate(self, num_classes: int) -> None:
+        """Shares are shares, the graph has neighbours, the diffusion converges."""
+        for name in ("neighbours", "iterations"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--method.{name} {getattr(self, name)} is too small; give 1 or more")
+        for name in ("alpha", "decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(
+                    f"--method.{name} {getattr(self, name)} is out of range; give a value from 0 to below 1"
+                )
+        for name in ("first_stage", "ramp"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a share from 0 to 1")
+        if not 0 <= self.weight < float("inf"):
+            raise UserError(f"--method.weight {self.weight} is out of range; give 0 or a value above")
+        if num_classes < 2:
+            raise UserError("label-propagation weighs labels by their entropy, which needs at least two classes")
+
+
+class LabelPropagation(Method):
+    """Batch statistics move in the one pass over labelled and unlabelled images together.
+
+    A round is a pass over the pool, at least two to a run. From the second stage on each begins with a new graph over
+    labelled and pool images (:mod:`fewlabels.methods.graph` says up to how many is sensible); learning rate and
+    weights go on. The teacher of LP-SSDL-MT answers in training mode, dropout included, and normalises by its own
+    batch; its features are those of evaluation mode. The authors' second head for the consistency is left out.
+    """
+
+    title = "LP-SSDL"
+    paper = "Iscen et al., Label Propagation for Deep Semi-supervised Learning, CVPR 2019."
+    idea = (
+        "After some training on the labels, images are joined to their nearest neighbours in feature space and the "
+        "labels spread over this graph. They are trained on, weighted by how clear they came out and by the rarity of "
+        "their class, and spread anew with each epoch."
+    )
+    hyperparameters = LabelPropagationParameters
+    unlabelled_views = ("weak", "weak")
+    p: LabelPropagationParameters
+    class_weights: Tensor
+
+    def __init__(self, model: Classifier, parameters: LabelPropagationParameters, problem: Problem) -> None:
+        super().__init__(model, parameters, problem)
+        self.pseudo = PseudoSet(problem)
+        self.register_buffer("class_weights", torch.ones(problem.num_classes))
+        self.teacher = WeightAverage(model, parameters.decay) if parameters.teacher else None
+        if self.teacher is not None:
+            self.teacher.shadow.train()
+
+    @property
+    def rounds(self) -> int:
+        """Passes over the pool."""
+        return max(2, round(self.problem.epochs))
+
+    def start_round(self, number: int, pool: Pool) -> None:
+        """In the second stage, spread the labels over a graph of all images."""
+        if number < self.p.first_stage * self.rounds:
+            return
+        rows = torch.cat([pool.labelled_rows, pool.rows]).unique()
+        known = torch.searchsorted(rows, pool.labelled_rows)
+        model = self.teacher.shadow if self.teacher is not None else self.model
+        graph = neighbour_graph(pool.features(model, rows), self.p.neighbours)
+        seeds = balanced_seeds(len(rows), self.num_classes, known.numpy(), pool.labels.numpy())
+        labels, certainty = read_labels(diffuse(graph, seeds, self.p.alpha, self.p.iterations))
+        labels[known] = pool.labels
+        self.class_weights.copy_(class_weights(labels, self.num_classes))
+        certainty[known] = 0.0  # they are in the other stream, with their own labels
+        self.pseudo.replace(pool, rows, labels, certainty)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Weighted cross-entropy over both streams, and the consistency with the teacher where there is one."""
+        (labelled,), (view, other), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
+        logits, own_logits = joint_logits(self.model, labelled, view)
+        terms = self.propagated_terms(logits, batch.labelled.labels, own_logits, rows)
+        if self.teacher is not None:
+            with torch.no_grad(), fixed_statistics(self.teacher.shadow):
+                targets = target_probabilities(self.teacher.shadow(other))
+            weight = self.p.weight * sigmoid_ramp(batch.progress, self.p.ramp)
+            terms["consistency"] = weight * softmax_mse(own_logits, targets).mean()
+        return Losses(terms, self.pseudo.member(rows))
+
+    def propagated_terms(self, logits: Tensor, labels: Tensor, own_logits: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """The mean over the whole batch of class weight * certainty * cross-entropy; in the first stage, labels alone.
+
+        Args:
+            logits: (B, C) of the labelled images, whose certainty is 1.
+            labels: (B,) their classes.
+            own_logits: (muB, C) of the unlabelled images.
+            rows: (muB,) their rows.
+        """
+        guessed = self.pseudo.labels[rows]
+        weights = self.class_weights[guessed] * self.pseudo.certainty[rows]
+        share = torch.where(self.pseudo.selected > 0, len(labels) / (len(labels) + len(rows)), 1.0)
+        supervised = (cross_entropy(logits, labels, reduction="none") * self.class_weights[labels]).mean()
+        unlabelled = (cross_entropy(own_logits, guessed, reduction="none") * weights).mean()
+        return {"supervised": share * supervised, "unlabelled": (1 - share) * unlabelled}
+
+    def after_step(self) -> None:
+        """The teacher follows the student."""
+        if self.teacher is not None:
+            self.teacher.update(self.model)

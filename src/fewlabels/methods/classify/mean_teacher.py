@@ -1,0 +1,108 @@
+"""Mean Teacher: the student is drawn to the answers of its own weight average."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fewlabels.errors import UserError
+from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
+from fewlabels.methods.negatives import check_count, draw_negatives, equal_weights, negative_loss, negatives_ramp
+from fewlabels.methods.ramps import sigmoid_ramp
+from fewlabels.models.averaging import WeightAverage
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.statistics import fixed_statistics
+
+
+@dataclass(frozen=True)
+class MeanTeacherParameters(Parameters):
+    """Defaults of the authors' CIFAR-10 runs (CuriousAI/mean-teacher); of the negatives, DNLL's code for its Sec. 4.7.
+
+    Their weight is 100 n_l/N, beside a cross-entropy that is summed over the labelled images and divided by the whole
+    batch, of which n_l/N is labelled (on SVHN 1, beside 1 labelled image of 100). Ours is the mean over the labelled
+    images, so that both are 100.
+    """
+
+    weight: float = parameter(100.0, "weight of the consistency after the ramp")
+    ramp: float = parameter(0.267, "share of the run over which it grows as a sigmoid (40,000 of 150,000 steps)")
+    decay: float = parameter(0.999, "alpha: decay of the weight average that teaches")
+    negatives: int = parameter(
+        0, "m: negative labels per image that the student learns from too (DNLL, Sec. 4.7; its code draws 2); 0 is none"
+    )
+    negatives_from: Literal["student", "teacher"] = parameter(
+        "student", "whose prediction on the teacher's view they are drawn from (DNLL's code: student)"
+    )
+    negatives_weight: float = parameter(2.0, "weight of the negative loss, a mean over the m, after its ramp")
+    negatives_ramp: float = parameter(0.15, "share of the run over which that grows from a quarter (15 of 100 epochs)")
+    mu: int = parameter(3, "unlabelled images per labelled image in a batch (194 to 62 in the authors' PyTorch code)")
+
+    def validate(self, num_classes: int) -> None:
+        """The decay and the ramps are shares, weights not negative; there are m classes besides the predicted one."""
+        check_count("negatives", self.negatives, 0, num_classes)
+        if not 0 <= self.decay < 1:
+            raise UserError(f"--method.decay {self.decay} is out of range; give a value from 0 to below 1")
+        for name in ("ramp", "negatives_ramp"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a value from 0 to 1")
+        for name in ("weight", "negatives_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
+
+
+class MeanTeacher(Method):
+    """Batch statistics move in the student's one pass over labelled and unlabelled images.
+
+    The teacher answers in training mode, dropout included, as in the authors' code, and normalises by its own batch.
+    Its running statistics are the average of the student's.
+    """
+
+    title = "Mean Teacher"
+    paper = "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017."
+    idea = (
+        "A second network, the teacher, is the running average of the student's weights. On another view of the same "
+        "unlabelled image it gives the class probabilities that the student is drawn to, more with time."
+    )
+    hyperparameters = MeanTeacherParameters
+    unlabelled_views = ("weak", "weak")
+    p: MeanTeacherParameters
+
+    def __init__(self, model: Classifier, parameters: MeanTeacherParameters, problem: Problem) -> None:
+        super().__init__(model, parameters, problem)
+        self.teacher = WeightAverage(model, parameters.decay)
+        self.teacher.shadow.train()
+
+    @torch.no_grad()
+    def predictions(self, model: Classifier, view: Tensor) -> Tensor:
+        """(B, K) probabilities in training mode; running statistics stay as they are."""
+        with fixed_statistics(model):
+            return target_probabilities(model(view))
+
+    def losses(self, batch: Batch) -> Losses:
+        """Supervised + w(t) * squared distance to the teacher's probabilities (Sec. 2), + negatives where asked for."""
+        (labelled,), (view, teachers_view) = batch.labelled.views, batch.unlabelled.views
+        logits, own_logits = joint_logits(self.model, labelled, view)
+        targets = self.predictions(self.teacher.shadow, teachers_view)
+        weight = self.p.weight * sigmoid_ramp(batch.progress, self.p.ramp)
+        terms = {
+            "supervised": cross_entropy(logits, batch.labelled.labels),
+            "consistency": weight * softmax_mse(own_logits, targets).mean(),
+        }
+        if self.p.negatives:
+            teaches = self.p.negatives_from == "teacher"
+            source = targets if teaches else self.predictions(self.model, teachers_view)
+            terms["negatives"] = self.negatives_term(own_logits, source.argmax(1), batch)
+        return Losses(terms)
+
+    def negatives_term(self, logits: Tensor, labels: Tensor, batch: Batch) -> Tensor:
+        """What logits (B, K) learn from the negatives of pseudo-labels (B,) (DNLL, Sec. 4.7)."""
+        equal = equal_weights(self.num_classes, labels.device)
+        negatives = draw_negatives(labels, equal, self.p.negatives, batch.draws.fork("negatives"))
+        weight = self.p.negatives_weight * negatives_ramp(batch.progress, self.p.negatives_ramp)
+        return weight * negative_loss(logits, negatives, "mean").mean()
+
+    def after_step(self) -> None:
+        """The teacher follows the student."""
+        self.teacher.update(self.model)

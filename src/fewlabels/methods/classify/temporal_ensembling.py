@@ -1,0 +1,78 @@
+"""Temporal Ensembling: an image is to be answered as it was on average at its earlier visits."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fewlabels.errors import UserError
+from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
+from fewlabels.methods.image_memory import ImageAverage
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
+from fewlabels.methods.ramps import sigmoid_ramp
+from fewlabels.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class TemporalEnsemblingParameters(Parameters):
+    """Defaults of the authors' CIFAR-10 runs (smlaine2/tempens).
+
+    Its w_max is 30 n_l/N, beside a cross-entropy that is summed over the labelled images and divided by the whole
+    batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels: 30.
+    """
+
+    momentum: float = parameter(0.6, "alpha: momentum of each image's average prediction (Alg. 2)")
+    weight: float = parameter(30.0, "w_max: weight of the consistency after the ramp")
+    ramp: float = parameter(0.27, "share of the run over which the weight grows as a sigmoid (80 of 300 epochs)")
+    mu: int = parameter(12, "images of the pool per labelled image in a batch (CIFAR-10: 50,000 to 4,000)")
+
+    def validate(self, num_classes: int) -> None:
+        """The momentum is a share below 1, the ramp a share, the weight not negative."""
+        if not 0 <= self.momentum < 1:
+            raise UserError(f"--method.momentum {self.momentum} is out of range; give a value from 0 to below 1")
+        if not 0 <= self.ramp <= 1:
+            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the run from 0 to 1")
+        if not self.weight >= 0:
+            raise UserError(f"--method.weight {self.weight} is negative; give a value from 0")
+
+
+def ensemble_loss(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:
+    """Squared distance of softmax(logits) to targets, both (B, C), averaged over B and C; 0 where not known (B,)."""
+    return (softmax_mse(logits, targets) * known).mean()
+
+
+class TemporalEnsembling(Method):
+    """Batch statistics move in the one pass over labelled and unlabelled images together.
+
+    The paper moves all averages at the end of an epoch. The stream visits each image once per epoch and reads its
+    average before the visit changes it, which is the same. The first visit has no average yet and weight 0.
+    """
+
+    title = "Temporal Ensembling"
+    paper = "Laine and Aila, Temporal Ensembling for Semi-Supervised Learning, ICLR 2017."
+    idea = (
+        "For every image an average of the predictions at its earlier visits is kept, and the prediction on today's "
+        "view is drawn towards it. The average is steadier than any one prediction and costs no second pass."
+    )
+    hyperparameters = TemporalEnsemblingParameters
+    unlabelled_views = ("weak",)
+    p: TemporalEnsemblingParameters
+
+    def __init__(self, model: Classifier, parameters: TemporalEnsemblingParameters, problem: Problem) -> None:
+        super().__init__(model, parameters, problem)
+        self.memory = ImageAverage(problem.num_images, problem.num_classes, parameters.momentum)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Supervised loss + w(t) * squared distance to the average of earlier visits (Alg. 2)."""
+        (labelled,), (weak,), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
+        logits, weak_logits = joint_logits(self.model, labelled, weak)
+        targets, known = self.memory.averages(rows), self.memory.visited(rows)
+        self.memory.update(rows, target_probabilities(weak_logits))
+        weight = self.p.weight * sigmoid_ramp(batch.progress, self.p.ramp)
+        return Losses(
+            {
+                "supervised": cross_entropy(logits, batch.labelled.labels),
+                "consistency": weight * ensemble_loss(weak_logits, targets, known),
+            },
+            known,
+        )

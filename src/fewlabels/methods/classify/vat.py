@@ -1,0 +1,114 @@
+"""VAT: the answer must not change in the direction in which it changes most."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fewlabels.errors import UserError
+from fewlabels.methods.adversarial import virtual_adversarial_direction
+from fewlabels.methods.consistency import kl_divergence, target_probabilities
+from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.statistics import fixed_statistics
+from fewlabels.randomness import Draws
+
+CIFAR_VALUES = 3 * 32 * 32
+"""Values of the images for which the papers state their lengths."""
+
+
+@dataclass(frozen=True)
+class VATParameters(Parameters):
+    """Defaults of the student report (Sec. 2.4, confirmed by a log for CIFAR-10 with 4000 labels only; METHODS S11).
+
+    Miyato et al. take xi 1e-6, eps 8 with augmentation and 10 without, one iteration and mu 4. Lengths are those of
+    the whole perturbation in normalised pixels at 3 x 32 x 32 values; at other sizes the change per value is the same.
+    """
+
+    xi: float = parameter(
+        10.0, "length of the step that finds the direction (Miyato 1e-6: fp32 rounds off below 1e-4, bf16 below 0.1)"
+    )
+    eps: float = parameter(
+        10.0, "length of the perturbation of 3 x 32 x 32 values, 0.18 each; scaled to other sizes (Miyato 8, 10)"
+    )
+    iterations: int = parameter(5, "of the power method (Miyato 1)")
+    direction: Literal["adversarial", "random"] = parameter(
+        "adversarial", "or `random`, of the same length: what the adversary is worth"
+    )
+    weight: float = parameter(1.0, "alpha: weight of the unlabelled loss")
+    entropy: float = parameter(0.0, "weight of the mean entropy of the perturbed images (report: use_entmin)")
+    warmup: float = parameter(0.117, "share of the run that learns from labels alone (report: 35 of 300 epochs)")
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch")
+
+    def validate(self, num_classes: int) -> None:
+        """Lengths are positive, weights are not negative, the warm-up is a share below 1."""
+        for name in ("xi", "eps", "iterations"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a value above 0")
+        for name in ("weight", "entropy"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"--method.warmup {self.warmup} is out of range; give a value from 0 to below 1")
+
+
+def perturbed(model: Classifier, x: Tensor, targets: Tensor, parameters: VATParameters, draws: Draws) -> Tensor:
+    """x (B, ...) moved to where the answers are no longer the targets (B, C): what the model learns from.
+
+    Args:
+        model: in training mode it normalises by this batch; running statistics are not moved.
+        x: (B, C, H, W) normalised images, or (B, D) features of a frozen trunk.
+        targets: (B, C) probabilities of x.
+        parameters: the direction and the length.
+        draws: of B slots, for the start of the power method.
+    """
+    scale = sqrt(x[0].numel() / CIFAR_VALUES)
+    here = Draws(draws.key, draws.slots.to(x.device))
+    start = here.fork("direction").normal(x[0].numel()).to(x.dtype).reshape(x.shape)
+    iterations = parameters.iterations if parameters.direction == "adversarial" else 0
+    direction = virtual_adversarial_direction(model, x, targets, scale * parameters.xi, iterations, start)
+    return x + scale * parameters.eps * direction
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """(B,) entropy of softmax(logits) (B, C)."""
+    log_p = logits.float().log_softmax(1)
+    return -(log_p.exp() * log_p).sum(1)
+
+
+class VAT(Method):
+    """Batch statistics move in the labelled pass alone: perturbed images must not shape them (METHODS S15)."""
+
+    title = "Virtual adversarial training"
+    paper = (
+        "Miyato et al., Virtual Adversarial Training: A Regularization Method for Supervised and Semi-Supervised "
+        "Learning, TPAMI 2018; settings of Alshami and Arya, Semi-supervised Image Classification, student report."
+    )
+    idea = (
+        "For each unlabelled image the small perturbation that changes the prediction most is computed, and the "
+        "prediction there is pulled back to that on the image itself. The classes' borders so move away from the data."
+    )
+    hyperparameters = VATParameters
+    unlabelled_views = ("weak",)
+    p: VATParameters
+
+    def losses(self, batch: Batch) -> Losses:
+        """Supervised + alpha * KL(p(x) || p(x + r)) + entropy of p(x + r); labels alone during the warm-up."""
+        (labelled,), (weak,) = batch.labelled.views, batch.unlabelled.views
+        supervised = cross_entropy(self.model(labelled), batch.labelled.labels)
+        divergence = spread = torch.zeros_like(supervised)
+        if batch.progress >= self.p.warmup:
+            divergence, spread = self.around(weak, batch.draws)
+        terms = {"supervised": supervised, "unlabelled": self.p.weight * divergence}
+        return Losses(terms | {"entropy": self.p.entropy * spread} if self.p.entropy else terms)
+
+    def around(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Mean divergence of the answers at the perturbed x (B, ...) from those at x, and the former's mean entropy."""
+        with fixed_statistics(self.model):
+            with torch.no_grad():
+                targets = target_probabilities(self.model(x))
+            logits = self.model(perturbed(self.model, x, targets, self.p, draws))
+        return kl_divergence(targets, logits).mean(), entropy(logits).mean()

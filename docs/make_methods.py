@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fewlabels.methods.catalogue import TASKS, load_method, method_files
+from fewlabels.methods.catalogue import LEFT_OUT, TASKS, load_method, method_files
 
 HEAD = """# Methods
 
@@ -18,6 +18,8 @@ def text() -> str:
         for name in method_files(task):
             method = load_method(name, task)
             lines.append(f"| `{name}` | {method.idea} | {method.paper} |")
+    lines += ["", "Not here, because neither their full definition nor their authors' code could be had, and a guess"]
+    lines += ["would not be them: " + "; ".join(f"{name} ({paper})" for name, paper in LEFT_OUT.items()) + "."]
     return "\n".join(lines) + "\n"
 
 

@@ -61,7 +61,7 @@ def train(
     dataset = dataset or read(
         options.data, labels, Path(options.root), options.skip_bad, labelled_from=options.labelled_from
     )
-    options = decide(options, facts_of(dataset, device, load_method(options.method).trains))
+    options = decide(options, facts_of(dataset, device, load_method(options.method)))
     assert options.backbone is not None
     precision = choose_precision(device, options.backbone, options.precision)
     fabric = make_fabric(device, precision)

@@ -28,6 +28,13 @@ def test_photographs_train_a_head_on_imagenet_features_on_a_cpu() -> None:
     assert (found.backbone, found.weights, found.freeze, found.image_size) == ("mobilenetv2_100", "imagenet", True, 224)
 
 
+def test_a_method_that_looks_at_pixels_takes_small_batches_through_a_frozen_trunk() -> None:
+    """Nothing is kept of the images, so a step costs what it costs with the whole network."""
+    found = decide(ASKED, replace(PHOTOGRAPHS, needs_pixels=True))
+    assert found.freeze
+    assert (found.batch_size, found.steps) == (8, 1000)
+
+
 def test_photographs_train_the_backbone_slowly_on_an_accelerator() -> None:
     found = decide(ASKED, replace(PHOTOGRAPHS, accelerated=True))
     assert not found.freeze

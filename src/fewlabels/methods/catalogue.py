@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from fewlabels.methods.method import Method, Parameters
 
 TASKS = ("classify",)
+LEFT_OUT = {
+    "ccn": "Wu et al., CVPR 2019",
+    "tssdl": "Shi et al., ECCV 2018",
+    "ccl": "Liu and Tan, arXiv 1901.05657",
+}
+"""Methods of DNLL's tables of which neither the full definition nor its authors' code could be had."""
 
 
 @cache
@@ -27,6 +33,11 @@ def method_files(task: str = "classify") -> dict[str, Path]:
 def method_file(name: str, task: str = "classify") -> Path:
     """The file of one method, or a :class:`UserError` that names the nearest."""
     files = method_files(task)
+    if name in LEFT_OUT:
+        raise UserError(
+            f"'{name}' ({LEFT_OUT[name]}) is not here: neither its full definition nor its authors' code could be had, and "
+            "a guess would not be that method; `fewlabels methods` lists what there is"
+        )
     if name not in files:
         raise UserError(f"there is no method '{name}'; {nearest(name, files)}")
     return files[name]

@@ -27,6 +27,8 @@ class Facts:
     """The device is not a CPU."""
     trains: bool
     """The method has steps at all."""
+    needs_pixels: bool = False
+    """It looks at images even where the trunk is frozen: nothing can be kept, every step passes through the trunk."""
 
 
 def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
@@ -44,7 +46,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
         if options.steps or options.freeze is False:
             raise UserError(f"{options.method} trains no backbone and has no steps; leave --steps and --no-freeze out")
         defaults |= {"freeze": True, "steps": 0}
-    elif defaults["freeze"] if options.freeze is None else options.freeze:
+    elif not facts.needs_pixels and (defaults["freeze"] if options.freeze is None else options.freeze):
         defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
     defaults["label_seed"] = options.seed
     decided = replace(options, **{k: v for k, v in defaults.items() if getattr(options, k) is None})

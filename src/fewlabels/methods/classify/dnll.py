@@ -19,6 +19,7 @@ from fewlabels.methods.negatives import (
     negative_loss,
     negatives_ramp,
 )
+from fewlabels.methods.ramps import shortened
 from fewlabels.models.classifier import Classifier
 
 
@@ -85,9 +86,8 @@ class DNLL(Method):
 
     def __init__(self, model: Classifier, parameters: DNLLParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
-        self.perceptions = nn.ModuleList(
-            ErrorPerception(problem.num_classes, parameters.momentum) for _ in model.networks()
-        )
+        momentum = shortened(parameters.momentum, problem.steps)
+        self.perceptions = nn.ModuleList(ErrorPerception(problem.num_classes, momentum) for _ in model.networks())
 
     @classmethod
     def network(cls, parameters: DNLLParameters) -> Network:

@@ -12,6 +12,7 @@ from fewlabels.methods.boxes import Boxes, draw_pair, mass, paste
 from fewlabels.methods.consistency import joint_logits, target_probabilities
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
+from fewlabels.methods.ramps import shortened
 from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, partners, two_label_loss
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
 from fewlabels.models.cam import class_activation_maps, enlarge, head_weight
@@ -24,7 +25,7 @@ from fewlabels.randomness import Draws
 class PEPLParameters(Parameters):
     """Defaults of the paper's runs (Sec. III-A), and of SnapMix where the paper is silent."""
 
-    momentum: float = parameter(0.999, "beta: momentum of the thresholds (Sec. III-A)")
+    momentum: float = parameter(0.999, "beta: momentum of the thresholds (Sec. III-A); shorter runs shorten it")
     labelled_weight: float = parameter(1.0, "gamma: weight of the labelled loss (Sec. III-A)")
     weight: float = parameter(1.0, "lambda: weight of the unlabelled loss (Sec. III-A)")
     semantic: bool = parameter(True, "weigh labels by evidence; false: by area (Table II, without semantic aware)")
@@ -91,7 +92,8 @@ class PEPL(Method):
         super().__init__(model, parameters, problem)
         if parameters.semantic:
             head_weight(model)  # refuses nets without activation maps before anything is trained
-        self.thresholds = SelfAdaptiveThresholds(problem.num_classes, parameters.momentum)
+        momentum = shortened(parameters.momentum, problem.steps)
+        self.thresholds = SelfAdaptiveThresholds(problem.num_classes, momentum)
 
     def losses(self, batch: Batch) -> Losses:
         """Gamma * labelled loss + lambda * loss on mixed images (Sec. II-C); the latter 0 with fewer than two kept."""

@@ -19,7 +19,9 @@ def arguments(parser: Parser) -> None:
         "--runs", metavar="FOLDER", default="runs/reproduce", help="run folders (default: runs/reproduce)"
     )
     parser.add_argument("--draws", metavar="N", type=int, help="label draws (default: the table's)")
-    parser.add_argument("--minutes", metavar="X", type=float, help="begin no further run after this time")
+    parser.add_argument(
+        "--minutes", metavar="X", type=float, help="begin no further run after this time; 0 only writes the table"
+    )
 
 
 def run(parser: Parser, argv: list[str]) -> None:

@@ -35,8 +35,8 @@ def method_file(name: str, task: str = "classify") -> Path:
     files = method_files(task)
     if name in LEFT_OUT:
         raise UserError(
-            f"'{name}' ({LEFT_OUT[name]}) is not here: neither its full definition nor its authors' code could be had, and "
-            "a guess would not be that method; `fewlabels methods` lists what there is"
+            f"'{name}' ({LEFT_OUT[name]}) is not here: neither its full definition nor its authors' code could be had, "
+            "and a guess would not be that method; `fewlabels methods` lists what there is"
         )
     if name not in files:
         raise UserError(f"there is no method '{name}'; {nearest(name, files)}")

@@ -1,9 +1,10 @@
 """Runs a table's cells one by one, skips what is done, and writes the table as far as it stands."""
 
+import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -37,28 +38,30 @@ def reproduce(
         runs: folder of the run folders; an unfinished one is resumed.
         cells: ``ROW`` or ``ROW:COLUMN``, with * for any text; none means all.
         draws: how many label draws (default: the table's).
-        minutes: begin no further run after this time.
+        minutes: begin no further run after this time; 0 only writes the table.
         say: receives one line of text at a time.
 
     Returns:
         The file of the table.
+
+    Raises:
+        UserError: there is no such table or cell, or ``draws`` is below 1.
     """
     from fewlabels.run import train
 
     table, records = load_table(name, root), out / f"{name}.jsonl"
-    begin = time.monotonic()
+    begin, wanted = time.monotonic(), _wanted(table, tuple(cells), draws)
     out.mkdir(parents=True, exist_ok=True)
-    for cell, draw in _wanted(table, tuple(cells), draws):
+    for cell, draw in wanted:
         if any(_is_of(record, cell, draw) for record in read_records(records)):
             continue
-        if minutes is not None and time.monotonic() - begin > 60 * minutes:
+        if minutes is not None and time.monotonic() - begin >= 60 * minutes:
             say("time is up; the same command goes on with what is missing")
             break
         say(f"{cell.row}, {cell.column}, draw {draw + 1}")
-        folder = runs / name / f"{_slug(cell.row)}-{_slug(cell.column)}-{draw}"
+        folder = runs / name / _folder_name(cell, draw)
         train(replace(cell.options, seed=draw, label_seed=draw, out=str(folder)), resume=True, say=say)
-        with records.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_record(cell, draw, folder)) + "\n")
+        _append(records, _record(cell, draw, folder))
         write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     return out / f"{name}.md"
@@ -75,16 +78,23 @@ def read_records(file: Path) -> list[Record]:
     return found
 
 
-def _wanted(table: Table, patterns: tuple[str, ...], draws: int | None) -> Iterator[tuple[Cell, int]]:
+def _append(file: Path, record: Record) -> None:
+    """On a line of its own, also where a kill cut the last one short."""
+    cut = file.exists() and not file.read_bytes().endswith(b"\n")
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write("\n" * cut + json.dumps(record) + "\n")
+
+
+def _wanted(table: Table, patterns: tuple[str, ...], draws: int | None) -> list[tuple[Cell, int]]:
     """Draw by draw, so that a table that is not finished has something in every cell."""
+    if draws is not None and draws < 1:
+        raise UserError(f"--draws {draws} is out of range; give 1 or more")
     for pattern in patterns:
         if not any(_matches(cell, pattern) for cell in table.cells):
-            rows = dict.fromkeys(cell.row for cell in table.cells)
-            raise UserError(f"the table has no cell '{pattern}'; {nearest(pattern.partition(':')[0], list(rows))}")
-    for draw in range(draws or table.draws):
-        for cell in table.cells:
-            if not patterns or any(_matches(cell, pattern) for pattern in patterns):
-                yield cell, draw
+            names = {f"{cell.row}:{cell.column}" if ":" in pattern else cell.row for cell in table.cells}
+            raise UserError(f"the table has no cell '{pattern}'; {nearest(pattern, names)}")
+    chosen = [cell for cell in table.cells if not patterns or any(_matches(cell, pattern) for pattern in patterns)]
+    return [(cell, draw) for draw in range(draws or table.draws) for cell in chosen]
 
 
 def _matches(cell: Cell, pattern: str) -> bool:
@@ -101,8 +111,10 @@ def _place(record: Record) -> tuple[str, str]:
     return record["row"], record["column"]
 
 
-def _slug(text: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in text)
+def _folder_name(cell: Cell, draw: int) -> str:
+    """Another one after the recipe has changed: the run of the old one must not be taken for the new one's."""
+    names = ("".join(letter if letter.isalnum() else "_" for letter in text) for text in (cell.row, cell.column))
+    return "-".join([*names, str(draw), hashlib.sha256(cell.command().encode()).hexdigest()[:6]])
 
 
 def _record(cell: Cell, draw: int, folder: Path) -> Record:
@@ -139,7 +151,8 @@ def _commit() -> str:
 
 def as_markdown(table: Table, records: list[Record]) -> str:
     """The table: mean and deviation in per cent, the paper's figure beside it, and what belongs to the numbers."""
-    current = [r for r in records if any(_is_of(r, cell, r["draw"]) for cell in table.cells)]
+    valid = [r for r in records if any(_is_of(r, cell, r["draw"]) for cell in table.cells)]
+    current = list({(_place(r), r["draw"]): r for r in valid}.values())  # a draw counts once, its latest line
     columns = list(dict.fromkeys(cell.column for cell in table.cells))
     rows = list(dict.fromkeys(cell.row for cell in table.cells))
     lines = [f"# {table.title}", "", table.about, ""]

@@ -5,6 +5,7 @@ from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from fewlabels.errors import UserError, nearest
@@ -22,17 +23,25 @@ class Cell(NamedTuple):
     """The paper's figure in per cent; None where it has none for this cell."""
 
     def command(self) -> str:
-        """What is typed to run it; DRAW stands for the seed."""
-        words = ["fewlabels train", self.options.data]
+        """What is typed to run it; ROOT stands for where the data lie, DRAW for the seed."""
+        words = ["fewlabels train", self._typed(self.options.data)]
         defaults = TrainOptions()
         for f in fields(TrainOptions):
             value = getattr(self.options, f.name)
             if f.name in ("data", "parameters", "root", "out") or value == getattr(defaults, f.name):
                 continue
             name = flag(f.name)
-            words.append(name if value is True else f"--no-{name[2:]}" if value is False else f"{name} {value}")
-        words += [f"--method.{name} {value}" for name, value in self.options.parameters.items()]
-        return " ".join([*words, "--root ROOT --seed DRAW"]).replace(str(self.options.root), "ROOT")
+            words.append(
+                name if value is True else f"--no-{name[2:]}" if value is False else f"{name} {self._typed(value)}"
+            )
+        words += [f"--method.{name} {self._typed(value)}" for name, value in self.options.parameters.items()]
+        return " ".join([*words, "--root ROOT --seed DRAW"])
+
+    def _typed(self, value: Any) -> str:
+        """A value as a shell takes it; one that lies below an absolute root is named from there."""
+        path, root = Path(str(value)), Path(self.options.root)
+        inside = path.is_absolute() and path.is_relative_to(root)
+        return quote((Path("ROOT") / path.relative_to(root)).as_posix() if inside else str(value))
 
 
 class Table(NamedTuple):
@@ -88,4 +97,4 @@ def load_table(name: str, root: Path) -> Table:
     if name not in table_names():
         raise UserError(f"there is no table '{name}'; {nearest(name, table_names())}")
     make: Callable[[Path], Table] = import_module(f"fewlabels.recipes.{name.replace('-', '_')}").table
-    return make(root)
+    return make(root.absolute())

@@ -20,7 +20,7 @@ from fewlabels.training import checkpoint
 from fewlabels.training.assemble import assemble
 from fewlabels.training.defaults import decide
 from fewlabels.training.estimate import estimate_seconds
-from fewlabels.training.experiment import Prepared, facts_of, prepare
+from fewlabels.training.experiment import Plain, Prepared, facts_of, prepare
 from fewlabels.training.files import write_json, write_text
 from fewlabels.training.frozen import PlainFeatures
 from fewlabels.training.loop import Trainer
@@ -83,7 +83,7 @@ def train(
     with progress:
         trainer.run()
     if fabric.is_global_zero:
-        finish(out, config, prepared, trainer)
+        finish(out, config, prepared, trainer, plain)
     fabric.barrier()
     return out
 
@@ -94,18 +94,18 @@ def _name(options: TrainOptions) -> str:
     return "-".join([*source, Path(options.data).name, options.method, str(options.seed)])
 
 
-def finish(out: Path, config: dict[str, Any], prepared: Prepared, trainer: Trainer) -> None:
+def finish(out: Path, config: dict[str, Any], prepared: Prepared, trainer: Trainer, plain: Plain) -> None:
     """Everything the run leaves; metrics.json is written last and marks the run as finished."""
     model = trainer.average.shadow
     save_model(out, model, prepared.spec, prepared.dataset.classes, prepared.options.task)
-    predictions = predict_all(prepared, model)
+    predictions = predict_all(prepared, model, plain)
     write_ledger(out / "labels.csv", prepared.dataset, prepared.split, predictions)
-    metrics = final_metrics(prepared, model, predictions)
+    metrics = final_metrics(prepared, model, plain, predictions)
     metrics["train"] = trainer.figures() | {
         "num_labels": len(prepared.split.labelled),
         "num_unlabelled": len(prepared.split.unlabelled),
     }
     write_text(out / "history.csv", history_csv(trainer.history))
-    summary = summarise(prepared, out.name, config, metrics, trainer.history, predictions)
+    summary = summarise(prepared, out.name, config, metrics, trainer.history, predictions, model, plain)
     write_text(out / "report.html", render([summary]))
     write_json(out / "metrics.json", metrics)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fewlabels.data import pixel_cache, store
+from fewlabels.data import array_cache, store
 from fewlabels.data.dataset import ArrayImages, Dataset
 from fewlabels.data.decode import decode
 from fewlabels.data.folder import read_folder
@@ -150,7 +150,7 @@ def test_a_damaged_cache_is_ignored(photos: Dataset, decoded: list[str], own_cac
 def test_the_oldest_pixels_make_room(
     photos: Dataset, own_cache: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
-    monkeypatch.setattr(pixel_cache, "TOTAL", 4000)  # 7 x 8 x 8 x 3 = 1344 bytes, and two of them fit
+    monkeypatch.setattr(array_cache, "TOTAL", 4000)  # 7 x 8 x 8 x 3 = 1344 bytes, and two of them fit
     opened(photos, fits=True, size=8)
     (oldest,) = own_cache.rglob("*.npy")
     os.utime(oldest, (1, 1))
@@ -159,7 +159,7 @@ def test_the_oldest_pixels_make_room(
     files = list(own_cache.rglob("*.npy"))
     assert oldest not in files
     assert len(files) == 2
-    monkeypatch.setattr(pixel_cache, "LARGEST", 100)
+    monkeypatch.setattr(array_cache, "LARGEST", 100)
     opened(photos, fits=True, size=10)
     assert sorted(own_cache.rglob("*.npy")) == sorted(files)
 

@@ -131,3 +131,7 @@ class Normalize(nn.Module):
         assert images.shape[1] == len(self.mean), "one mean per channel"
         pixels = images.to(torch.float32, memory_format=self.layout)
         return (pixels - self.mean) / self.std
+
+    def inverse(self, inputs: Tensor) -> Tensor:
+        """Pixels, (B, C, H, W) uint8, of what the network sees; values beyond black and white are cut off."""
+        return (inputs * self.std + self.mean).round().clamp(0, 255).to(torch.uint8)

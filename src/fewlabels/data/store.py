@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fewlabels.data import pixel_cache
+from fewlabels.data import array_cache
 from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
 from fewlabels.data.decode import BadImage, Progress, decode, in_threads, prepare, quiet
 from fewlabels.errors import UserError
@@ -151,13 +151,13 @@ def _all_pixels(images: ArrayImages | FileImages, size: int, channels: int, prog
         if images.pixels.shape[1:] == (size, size, channels):
             return images.pixels
         return _decode_all(images, len(images.pixels), size, channels, progress)
-    file = pixel_cache.place(images, size, channels)
+    file = array_cache.place_pixels(images, size, channels)
     shape = (len(images.files), size, size, channels)
-    pixels = pixel_cache.load(file, shape) if file else None
+    pixels = array_cache.load(file, shape, "uint8") if file else None
     if pixels is None:
         pixels = _decode_all(images, len(images.files), size, channels, progress)
         if file:
-            pixel_cache.save(file, pixels)
+            array_cache.save(file, pixels)
     return pixels
 
 

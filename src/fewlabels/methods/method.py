@@ -189,3 +189,13 @@ class Method(nn.Module, ABC):
     def accepts(self, probabilities: Tensor) -> Tensor:
         """(N,) bool: would these (N, K) predictions be trusted as labels? The ledger's column ``accepted``."""
         return probabilities.amax(1) >= 0.95
+
+    def perturbed(self, model: Classifier, x: Tensor, draws: Draws) -> Tensor | None:
+        """(B, C, H, W): x as an adversarial method would perturb it, for the report; None for all other methods.
+
+        Args:
+            model: in evaluation mode, whose answers are to change: the one that is saved, not always ``self.model``.
+            x: (B, C, H, W) normalised images as they are, without an augmentation.
+            draws: of B slots.
+        """
+        return None

@@ -10,7 +10,8 @@ WIDTH = 360
 LEFT, RIGHT, TOP, PLOT = 46, 8, 10, 170
 COLOURS = 7
 """How many --series-N colours the page's CSS has; further series are dashed."""
-_CHARACTER = 6.3
+CHARACTER = 6.3
+"""Width of one, about."""
 _MOST_DOTS = 40
 
 
@@ -116,7 +117,7 @@ def _legend(series: Sequence[Series], y: float, value_format: Callable[[float], 
     x, pieces = float(LEFT), []
     for one in series:
         text = f"{cut(one.name, 36)}  {value_format(one.parts()[-1][-1][1])}"
-        width = 24 + _CHARACTER * len(text)
+        width = 24 + CHARACTER * len(text)
         if x > LEFT and x + width > WIDTH:
             x, y = float(LEFT), y + 17
         pieces.append(
@@ -137,7 +138,7 @@ def _frame(series: Sequence[Series], shares: bool, bounds: Sequence[float]) -> _
     return _Frame(nice_ticks(min(xs), max(xs)) if max(xs) > min(xs) else [min(xs)], y_ticks, max(xs))
 
 
-def _figure(title: str, description: str, height: float, drawing: str) -> str:
+def figure(title: str, description: str, height: float, drawing: str) -> str:
     """A drawing under its title; the description is for who can't see it."""
     return (
         f'<figure class="chart"><figcaption>{esc(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height:.0f}" '
@@ -178,7 +179,7 @@ def line_chart(
         for one in series
     )
     drawing = "".join(_axes(frame, x_label, tick_format)) + lines + legend
-    return _figure(title, f"{title}: {summary}", bottom + 8, drawing)
+    return figure(title, f"{title}: {summary}", bottom + 8, drawing)
 
 
 def bars(title: str, counts: dict[str, int], colour: int = 0, most: int = 30) -> str:
@@ -187,7 +188,7 @@ def bars(title: str, counts: dict[str, int], colour: int = 0, most: int = 30) ->
         return ""
     rows, rest = list(counts.items())[:most], list(counts.values())[most:]
     names = [cut(name, 20) for name, _ in rows]
-    left = 8 + _CHARACTER * max(3, *map(len, names))
+    left = 8 + CHARACTER * max(3, *map(len, names))
     longest, largest, height = WIDTH - left - 50, max(*counts.values(), 1), 20
     pieces = []
     for index, (name, (_, count)) in enumerate(zip(names, rows, strict=True)):
@@ -202,4 +203,4 @@ def bars(title: str, counts: dict[str, int], colour: int = 0, most: int = 30) ->
         pieces.append(f'<text x="{left:.0f}" y="{len(rows) * height + 16}" class="key">{more}</text>')
     text = ", ".join([*(f"{name} {count}" for name, count in rows), *([more] if more else [])])
     drawing = f'<g style="--c:var(--series-{colour % COLOURS})">{"".join(pieces)}</g>'
-    return _figure(title, f"{title}: {text}", (len(rows) + bool(rest)) * height + 4, drawing)
+    return figure(title, f"{title}: {text}", (len(rows) + bool(rest)) * height + 4, drawing)

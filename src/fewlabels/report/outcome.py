@@ -1,35 +1,35 @@
 """What a finished run leaves: predictions for every image, final figures, and what the page shows."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.evaluation.classification import classification_metrics, confusion
 from fewlabels.evaluation.cross_fit import cross_fit
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
-from fewlabels.report.ledger import Predictions, given_labels
-from fewlabels.report.summary import Example, RunSummary
-from fewlabels.report.thumbnail import thumbnail
-from fewlabels.training.experiment import Prepared
+from fewlabels.report.embedding import embedding
+from fewlabels.report.gallery import Gallery
+from fewlabels.report.ledger import Predictions
+from fewlabels.report.looking import Looking
+from fewlabels.report.maps import mapped
+from fewlabels.report.perturbed import perturbed
+from fewlabels.report.summary import RunSummary
+from fewlabels.training.experiment import Plain, Prepared
 
-PER_CLASS = 4
-"""Images shown per class among the most and the least confident."""
 
-
-def predict_all(prepared: Prepared, model: Classifier) -> Predictions:
+def predict_all(prepared: Prepared, model: Classifier, plain: Plain) -> Predictions:
     """The model's word on every image of the data set."""
-    rows = torch.arange(len(prepared.dataset))
-    found = probabilities(model, prepared.images.plain(rows))
+    found = probabilities(model, plain(torch.arange(len(prepared.dataset))))
     device = next(prepared.method.parameters()).device
     return Predictions(found, prepared.method.accepts(found.to(device)).cpu())
 
 
-def final_metrics(prepared: Prepared, model: Classifier, predictions: Predictions) -> dict[str, dict[str, Any]]:
+def final_metrics(
+    prepared: Prepared, model: Classifier, plain: Plain, predictions: Predictions
+) -> dict[str, dict[str, Any]]:
     """The figures of each split, as fractions; by cross-fitting where there is no test split."""
     labels = torch.from_numpy(prepared.dataset.labels)
     metrics: dict[str, dict[str, Any]] = {}
@@ -42,7 +42,7 @@ def final_metrics(prepared: Prepared, model: Classifier, predictions: Prediction
         metrics["unlabelled"] = dict(classification_metrics(predictions.probabilities[hidden], labels[hidden]))
     if not metrics["test"]:
         rows = torch.from_numpy(prepared.split.labelled)
-        found = features(model, prepared.images.plain(rows))
+        found = features(model, plain(rows))
         estimate = cross_fit(found.numpy(), labels[rows].numpy(), prepared.options.seed)
         if estimate:
             metrics["cross_fit"] = estimate
@@ -56,17 +56,18 @@ def summarise(
     metrics: dict[str, dict[str, Any]],
     history: list[dict[str, Any]],
     predictions: Predictions,
+    model: Classifier,
+    plain: Plain,
 ) -> RunSummary:
     """Everything the report page shows of a run."""
     dataset, split = prepared.dataset, prepared.split
     labels = torch.from_numpy(dataset.labels)
-    guess = predictions.probabilities.argmax(1)
-    given = torch.from_numpy(given_labels(dataset, split))
+    gallery = Gallery(prepared, predictions)
+    guess, given = gallery.guess, gallery.given
     test = torch.from_numpy(split.test)[labels[split.test] != UNLABELLED]
     free = torch.from_numpy(split.unlabelled)
     counts = given[given != UNLABELLED].bincount(minlength=len(dataset.classes)).tolist()
     pseudo = guess[free][predictions.accepted[free]].bincount(minlength=len(dataset.classes)).tolist()
-    show = _Gallery(prepared, predictions, guess, given)
     method = prepared.method
     about = {"title": method.title, "paper": method.paper, "idea": method.idea}
     about |= {"pool_includes_labelled": bool(np.isin(split.labelled, split.pool).any())}
@@ -75,47 +76,8 @@ def summarise(
         confusion=confusion(guess[test], labels[test], len(dataset.classes)) if len(test) else None,
         label_counts=dict(zip(dataset.classes, counts, strict=True)),
         pseudo_counts=dict(zip(dataset.classes, pseudo, strict=True)),
-        most_confident=show.by_class(free, descending=True), least_confident=show.by_class(free, descending=False),
-        doubted=show.doubted(), notes=prepared.notes,
+        most_confident=gallery.by_class(free, descending=True),
+        least_confident=gallery.by_class(free, descending=False),
+        doubted=gallery.doubted(), notes=prepared.notes,
+        looking=Looking(embedding(gallery, model, plain), mapped(gallery, model), perturbed(gallery, model)),
     )  # fmt: skip
-
-
-class _Gallery:
-    """Picks images to look at."""
-
-    def __init__(self, prepared: Prepared, predictions: Predictions, guess: Tensor, given: Tensor) -> None:
-        self.prepared, self.guess, self.given = prepared, guess, given
-        self.probabilities = predictions.probabilities
-        self.confidence = predictions.probabilities.amax(1)
-
-    def by_class(self, rows: Tensor, descending: bool) -> dict[str, list[Example]]:
-        """Unlabelled images per predicted class, the surest or the least sure first."""
-        shown = {}
-        for k, name in enumerate(self.prepared.dataset.classes[:50]):
-            mine = rows[self.guess[rows] == k]
-            order = self.confidence[mine].argsort(descending=descending, stable=True)
-            shown[name] = self._examples(mine[order[:PER_CLASS]].tolist())
-        return shown
-
-    def doubted(self, most: int = 12) -> list[Example]:
-        """Images whose given label the model finds least likely, where it prefers another."""
-        rows = torch.nonzero((self.given != UNLABELLED) & (self.given != self.guess))[:, 0]
-        trust = self.probabilities[rows, self.given[rows]]
-        return self._examples(rows[trust.argsort(stable=True)][:most].tolist())
-
-    def _examples(self, rows: Sequence[int]) -> list[Example]:
-        if not rows:
-            return []
-        dataset = self.prepared.dataset
-        (pixels,) = self.prepared.images.stream([torch.tensor(rows)])
-        return [
-            Example(
-                path=dataset.paths[row], image=thumbnail(image), label=dataset.classes[int(self.guess[row])],
-                confidence=float(self.confidence[row]), given=self._name(int(self.given[row])),
-                truth=self._name(int(dataset.labels[row])),
-            )
-            for row, image in zip(rows, pixels.permute(0, 2, 3, 1).cpu().numpy(), strict=True)
-        ]  # fmt: skip
-
-    def _name(self, label: int) -> str | None:
-        return None if label == UNLABELLED else self.prepared.dataset.classes[label]

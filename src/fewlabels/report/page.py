@@ -6,6 +6,7 @@ from pathlib import Path
 from fewlabels.report.curves import compared_charts
 from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, section
 from fewlabels.report.sections import method_name, run_parts, verdict_part
+from fewlabels.report.sights import compared_maps, features_part
 from fewlabels.report.summary import Example, RunSummary, read_summary
 from fewlabels.report.thumbnail import thumbnail
 from fewlabels.report.verdict import accuracy_source
@@ -50,12 +51,13 @@ def _several(runs: Sequence[RunSummary]) -> str:
     )
     comparison = section("The runs compared", _comparison(runs), 2)
     curves = section("Learning curves", compared_charts(runs), 2)
+    seen = section("The same images under several runs", compared_maps(runs), 2) + features_part(runs, 2)
     articles = "".join(
         f'<article id="run-{index}"><p class="brand">Run {index}: {esc(run.name)}</p>'
         f"{verdict_part(run, 2)}{run_parts(run, 3)}</article>"
         for index, run in enumerate(runs, 1)
     )
-    return header + comparison + curves + articles
+    return header + comparison + curves + seen + articles
 
 
 def _best(runs: Sequence[RunSummary]) -> str:

@@ -7,6 +7,7 @@ from fewlabels.report.charts import bars
 from fewlabels.report.curves import history_charts
 from fewlabels.report.markup import Html, Table, details, duration, esc, interval, percent, plural, section
 from fewlabels.report.matrix import confusion_part
+from fewlabels.report.sights import looking_parts
 from fewlabels.report.summary import RunSummary
 from fewlabels.report.thumbnails import doubted_part, examples_part
 from fewlabels.report.verdict import accepted, certainty, distrust, headline
@@ -144,6 +145,7 @@ def run_parts(run: RunSummary, level: int) -> str:
             section("What was run", setup_part(run), level),
             section("How training went", history_charts(run), level),
             section("What is taken for what", confusion, level),
+            looking_parts(run, level),
             section(
                 "The images it is most and least sure of",
                 examples_part(run, level + 1),

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from html.parser import HTMLParser
@@ -10,32 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fewlabels.errors import UserError
+from fewlabels.report.example import Example, read_example
+from fewlabels.report.looking import Looking, read_looking
 
 T = TypeVar("T")
 ISLAND = "fewlabels-run"
-_PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]+={0,2}")
-
-
-@dataclass(frozen=True)
-class Example:
-    """One image and what the model says of it."""
-
-    path: str
-    image: str
-    """A PNG data URI as made by :func:`fewlabels.report.thumbnail.thumbnail`; anything else raises ValueError."""
-    label: str
-    """The model's class."""
-    confidence: float
-    """From 0 to 1."""
-    given: str | None
-    """The class the user gave, if any."""
-    truth: str | None
-    """The true class, where the data set knows it."""
-
-    def __post_init__(self) -> None:
-        # The page must never fetch anything, also when it is made from another's run folder.
-        if not _PICTURE.fullmatch(self.image):
-            raise ValueError("an example's image must be a PNG data URI")
 
 
 @dataclass(frozen=True)
@@ -66,6 +44,8 @@ class RunSummary:
     """Images whose given label the model disagrees with."""
     notes: list[str] = field(default_factory=list)
     """What to distrust, in sentences."""
+    looking: Looking = field(default_factory=Looking)
+    """Features in the plane, maps and perturbed images; pages made before there were any have none."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; numbers that are not finite become None."""
@@ -87,6 +67,7 @@ class RunSummary:
             least_confident=_values(data["least_confident"], _examples),
             doubted=_examples(data["doubted"]),
             notes=[str(note) for note in data["notes"]],
+            looking=read_looking(data.get("looking"), len(data["classes"])),
         )
 
     def embed(self, index: int = 0) -> str:
@@ -135,20 +116,7 @@ def _matrix(rows: Any, size: int) -> list[list[int]] | None:
 
 
 def _examples(rows: Any) -> list[Example]:
-    def optional(value: Any) -> str | None:
-        return None if value is None else str(value)
-
-    return [
-        Example(
-            path=str(row["path"]),
-            image=str(row["image"]),
-            label=str(row["label"]),
-            confidence=float(row["confidence"]),
-            given=optional(row["given"]),
-            truth=optional(row["truth"]),
-        )
-        for row in rows
-    ]
+    return [read_example(row) for row in rows]
 
 
 class _Islands(HTMLParser):

@@ -79,6 +79,6 @@ def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
     used = np.union1d(prepared.split.labelled, prepared.split.pool) if unlabelled else prepared.split.labelled
     kept = embed_views(
         prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset),
-        dict([*labelled, *unlabelled]), seed, progress.embedding,
+        dict([*labelled, *unlabelled]), prepared.options.flip or "none", seed, progress.embedding,
     )  # fmt: skip
     return EmbeddedViews(kept, names[0], names[1], seed)

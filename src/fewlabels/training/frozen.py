@@ -1,6 +1,7 @@
 """A frozen trunk: a few views of each training image are embedded once, and heads train on what was kept."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from fewlabels.augment.views import View
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features
 from fewlabels.randomness import Draws, key_of
+from fewlabels.training.embedding_cache import EmbeddingCache
 from fewlabels.training.images import Images
 
 KEPT_VIEWS = 6
@@ -44,13 +46,16 @@ class PlainFeatures:
 
     def __init__(self, model: Classifier, images: Images) -> None:
         self.model, self.images = model, images
+        self.cache = EmbeddingCache(model, images)
         self.kept: dict[bytes, Tensor] = {}
 
     def __call__(self, rows: Tensor) -> Iterator[Tensor]:
         """(b, D) features of the rows, in order."""
         key = rows.numpy().tobytes()
         if key not in self.kept:
-            self.kept[key] = features(self.model, self.images.plain(rows))
+            self.kept[key] = self.cache.get(
+                rows, self.model.num_features, lambda: features(self.model, self.images.plain(rows)), "plain"
+            )
         device = next(self.model.parameters()).device
         return (part.to(device) for part in torch.split(self.kept[key], 4096))
 
@@ -61,32 +66,31 @@ def embed_views(
     rows: Tensor,
     num_images: int,
     views: dict[str, View],
+    flip: str,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Tensor]:
     """For each view name (N, V, D) features of the rows, V of :func:`kept_views`; ``identity`` needs one only.
 
     The draws are keyed by the image's row, not by a slot, so that what is kept of an image does not depend on the
-    others.
+    others. ``flip`` is what the views were made with; it names what is kept for the next run.
     """
-    kept = {}
     counts = {name: 1 if name == "identity" else kept_views(len(rows), len(views)) for name in views}
-    total = sum(counts.values()) * len(rows)
-    done = 0
-    for name, view in views.items():
-        count = counts[name]
-        kept[name] = torch.zeros(num_images, count, model.num_features)
-        for number in range(count):
-            key = key_of(seed, "embedded", name, number)
+    kept = {name: torch.zeros(num_images, count, model.num_features) for name, count in counts.items()}
+    passes = [(name, number) for name, count in counts.items() for number in range(count)]
+    chunks, cache = torch.split(rows, images.chunk), EmbeddingCache(model, images, flip)
 
-            def inputs(view: View = view, key: int = key) -> Iterator[Tensor]:
-                chunks = torch.split(rows, images.chunk)
-                for chunk, pixels in zip(chunks, images.stream(chunks), strict=True):
-                    nonlocal done
-                    yield images.to_input(view(pixels, Draws(key, chunk)))
-                    done += len(chunk)
-                    progress(done, total)
+    def inputs(done: int, view: View, key: int) -> Iterator[Tensor]:
+        for chunk, pixels in zip(chunks, images.stream(chunks), strict=True):
+            yield images.to_input(view(pixels, Draws(key, chunk)))
+            done += len(chunk)
+            progress(done, len(passes) * len(rows))
 
-            kept[name][rows, number] = features(model, inputs())
+    for index, (name, number) in enumerate(passes):
+        key = key_of(seed, "embedded", name, number)
+        make = partial(inputs, index * len(rows), views[name], key)
+        kept[name][rows, number] = cache.get(
+            rows, model.num_features, lambda make=make: features(model, make()), name, key
+        )
     device = next(model.parameters()).device
     return {name: tensor.to(device) for name, tensor in kept.items()}

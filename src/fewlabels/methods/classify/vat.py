@@ -112,3 +112,9 @@ class VAT(Method):
                 targets = target_probabilities(self.model(x))
             logits = self.model(perturbed(self.model, x, targets, self.p, draws))
         return kl_divergence(targets, logits).mean(), entropy(logits).mean()
+
+    def perturbed(self, model: Classifier, x: Tensor, draws: Draws) -> Tensor:
+        """What the model would learn from, had it learnt from x (B, C, H, W)."""
+        with torch.no_grad():
+            targets = target_probabilities(model(x))
+        return perturbed(model, x, targets, self.p, draws)

@@ -1,4 +1,4 @@
-"""Decoded pixels between starts: ``.npy`` files in the cache folder, under the hash of what they were made from."""
+"""What is slow to make, kept between starts: ``.npy`` files in the cache folder, under a hash of what made them."""
 
 import json
 import os
@@ -18,13 +18,13 @@ from fewlabels.data.remember import Stamp
 LARGEST = 2 * 10**9
 """Bytes; larger arrays are not kept."""
 TOTAL = 10 * 10**9
-"""Bytes that all arrays may take together; those used longest ago are deleted first."""
+"""Bytes that all arrays of a folder may take together; those used longest ago are deleted first."""
 
 _RULES = f"1, Pillow {PIL.__version__}"
 
 
-def place(images: FileImages, size: int, channels: int) -> Path | None:
-    """The cache file for these images at this size; None if a file is gone, which decoding will report."""
+def place_pixels(images: FileImages, size: int, channels: int) -> Path | None:
+    """Where the pixels of these images at this size are kept; None if a file is gone, which decoding will report."""
     try:
         stamps = [Stamp.of(images.root / file) for file in images.files]
     except OSError:
@@ -33,28 +33,28 @@ def place(images: FileImages, size: int, channels: int) -> Path | None:
     return cache_folder() / "pixels" / f"{sha256(key.encode()).hexdigest()[:32]}.npy"
 
 
-def load(file: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The array kept there, or None if it is absent or damaged: its last 4 bytes are its checksum."""
+def load(file: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray | None:
+    """The array kept there, or None if it is absent, another one or damaged: its last 4 bytes are its checksum."""
     try:
         with file.open("rb") as stream:
-            pixels = np.lib.format.read_array(stream, allow_pickle=False)
+            array = np.lib.format.read_array(stream, allow_pickle=False)
             check = int.from_bytes(stream.read(), "little")
         os.utime(file)
     except (OSError, ValueError, EOFError, MemoryError):
         return None
-    good = pixels.dtype == np.uint8 and pixels.shape == shape and zlib.crc32(pixels.data) == check
-    return pixels if good else None
+    good = array.dtype == dtype and array.shape == shape and zlib.crc32(array.data) == check
+    return array if good else None
 
 
-def save(file: Path, pixels: np.ndarray) -> None:
+def save(file: Path, array: np.ndarray) -> None:
     """Keep the array if it is not too large, and make room for it."""
-    if pixels.nbytes > LARGEST:
+    if array.nbytes > LARGEST:
         return
-    _make_room(file.parent, pixels.nbytes)
+    _make_room(file.parent, array.nbytes)
 
     def write(stream: IO[bytes]) -> None:
-        np.lib.format.write_array(stream, pixels, allow_pickle=False)
-        stream.write(zlib.crc32(pixels.data).to_bytes(4, "little"))
+        np.lib.format.write_array(stream, array, allow_pickle=False)
+        stream.write(zlib.crc32(array.data).to_bytes(4, "little"))
 
     keep(file, write)
 

@@ -1,0 +1,41 @@
+"""What the method's adversary does to an image, as in the student report's Fig. 5."""
+
+from dataclasses import replace
+
+import torch
+
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.inference import evaluating, probabilities
+from fewlabels.randomness import Draws, key_of
+from fewlabels.report.gallery import Gallery, drawn, unseen
+from fewlabels.report.looking import Perturbed
+from fewlabels.report.thumbnail import thumbnail
+
+MOST = 6
+
+
+def perturbed(gallery: Gallery, model: Classifier) -> list[Perturbed]:
+    """A few images before and after; none where the method perturbs nothing, or features instead of images."""
+    prepared = gallery.prepared
+    rows = drawn(unseen(prepared.dataset), MOST)
+    if not len(rows) or prepared.embeds:
+        return []
+    x = torch.cat(list(prepared.images.plain(rows)))
+    with evaluating(model):
+        moved = prepared.method.perturbed(model, x, Draws(key_of("perturbed"), torch.arange(len(x))))
+    if moved is None:
+        return []
+    moved = moved.detach()
+    lengths = (moved - x).flatten(1).norm(dim=1).tolist()
+    confidence, guess = probabilities(model, [moved]).max(1)
+    pixels = prepared.images.to_input.inverse(moved).permute(0, 2, 3, 1).cpu().numpy()
+    classes = prepared.dataset.classes
+    before = gallery.examples(rows.tolist())
+    return [
+        Perturbed(
+            example,
+            replace(example, image=thumbnail(pixels[i]), label=classes[int(guess[i])], confidence=float(confidence[i])),
+            lengths[i],
+        )
+        for i, example in enumerate(before)
+    ]

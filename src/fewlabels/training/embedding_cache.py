@@ -1,0 +1,65 @@
+"""Features of a frozen trunk between runs: the next method on the same images begins at once."""
+
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor
+
+from fewlabels.data import array_cache
+from fewlabels.data.cache import cache_folder
+from fewlabels.data.store import MemoryStore
+from fewlabels.models.classifier import Classifier
+from fewlabels.training.images import Images
+
+_CODE = ("augment", "models", "randomness.py")
+"""What of this package a feature depends on: when any of it changes, what was kept is no longer found."""
+
+
+class EmbeddingCache:
+    """Keeps features under the hash of everything they are made from: pixels, weights, views, code and arithmetic."""
+
+    def __init__(self, model: Classifier, images: Images, *settings: object) -> None:
+        """Images that are not all in memory are not looked at for a hash, and nothing of them is kept."""
+        self._base = _base(model, images, *settings) if isinstance(images.store, MemoryStore) else None
+
+    def get(self, rows: Tensor, width: int, make: Callable[[], Tensor], *what: object) -> Tensor:
+        """The (n, width) float32 features of the rows (n,) that were kept under ``what``, else made and kept."""
+        if self._base is None:
+            return make()
+        file = self._place(rows, what)
+        found = array_cache.load(file, (len(rows), width), "float32")
+        if found is not None:
+            return torch.from_numpy(found)
+        made = make()
+        array_cache.save(file, made.numpy())
+        return made
+
+    def _place(self, rows: Tensor, what: tuple[object, ...]) -> Path:
+        digest = sha256(f"{self._base}, {what}".encode())
+        digest.update(rows.numpy().tobytes())
+        return cache_folder() / "embeddings" / f"{digest.hexdigest()[:32]}.npy"
+
+
+def _base(model: Classifier, images: Images, *settings: object) -> str:
+    """A hash of the pixels, the trunk's weights, the code, and where and how it is computed."""
+    assert isinstance(images.store, MemoryStore)
+    pixels, to_input = images.store.pixels, images.to_input
+    (first, *_) = model.networks()
+    digest = sha256(_code().encode())
+    for name, tensor in [("pixels", pixels), *to_input.named_buffers(), *first.backbone.state_dict().items()]:
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    about = (type(first.backbone).__name__, str(pixels.device), torch.get_num_threads(), torch.__version__)
+    digest.update(repr((about, timm.__version__, to_input.layout, settings)).encode())
+    return digest.hexdigest()
+
+
+@cache
+def _code() -> str:
+    package = Path(__file__).parents[1]
+    files = [f for part in _CODE for f in sorted((package / part).rglob("*.py")) or [package / part]]
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -24,7 +24,12 @@ GOOD: dict[str, Any] = {
 def test_a_spec_survives_json() -> None:
     spec = ModelSpec.from_dict(GOOD)
     assert spec.mean == (0.1,)
-    assert json.loads(json.dumps(spec.to_dict())) == GOOD | {"members": 1, "attention_maps": 0}
+    assert json.loads(json.dumps(spec.to_dict())) == GOOD | {
+        "members": 1,
+        "attention_maps": 0,
+        "saliency": 0.0,
+        "top": 5,
+    }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 

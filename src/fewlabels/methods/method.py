@@ -27,7 +27,7 @@ class Labelled(NamedTuple):
     views: tuple[Tensor, ...]
     """One (B, C, H, W) float tensor per name in ``Method.labelled_views``; (B, D) features when the trunk is frozen."""
     labels: Tensor
-    """(B,) int64 class indices."""
+    """(B,) int64 class indices; in multi-label tasks (B, K) int8: 1 present, -1 absent, 0 unknown."""
     rows: Tensor
     """(B,) int64 row numbers in the data set."""
 
@@ -70,7 +70,7 @@ class Pool(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """(L,) int64 their classes."""
+        """(L,) int64 their classes; in multi-label tasks (L, K) int8: 1 present, -1 absent, 0 unknown."""
         ...
 
     @property
@@ -109,6 +109,9 @@ class Network(NamedTuple):
     """Networks beside each other, of different initial weights; their mean probability is evaluated."""
     attention_maps: int = 0
     """Maps of an attention that pools the features; 0 is the backbone's own pooling."""
+    saliency: float = 0.0
+    """Of a head of class maps: what the mean of the ``top`` largest values of a map adds to the class's logit."""
+    top: int = 5
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from torch.nn.utils.parametrizations import weight_norm
 from fewlabels.errors import UserError, nearest
 from fewlabels.models import backbones
 from fewlabels.models.attention import AttentionClassifier
+from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier, Ensemble, NormalizedLinear
 
-HeadKind = Literal["linear", "normalized-linear"]
+HeadKind = Literal["linear", "normalized-linear", "class-maps"]
 _RANGES = {
     "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
-    "attention_maps": (0, 4096),
+    "attention_maps": (0, 4096), "top": (1, 1 << 20),
 }  # fmt: skip
 """What a description may ask for: a file from elsewhere must not make the program fill the memory."""
 
@@ -41,6 +42,9 @@ class ModelSpec:
     """Networks beside each other, whose mean probability is the answer."""
     attention_maps: int = 0
     """Maps of the attention that pools the features; 0 is the backbone's own pooling."""
+    saliency: float = 0.0
+    """Of a head of class maps: what the mean of the ``top`` largest values of a map adds to the class's logit."""
+    top: int = 5
 
     def __post_init__(self) -> None:
         if not isinstance(self.backbone, str):
@@ -56,6 +60,8 @@ class ModelSpec:
             raise UserError(f"the model's head is {self.head!r}: it must be one of {', '.join(get_args(HeadKind))}")
         if self.pad_type not in (None, *backbones.PAD_TYPES):
             raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
+        if type(self.saliency) not in (int, float) or not 0 <= self.saliency < float("inf"):
+            raise UserError(f"the model's saliency is {self.saliency!r}: it must be a number, 0 or more")
         _check_statistic("mean", self.mean, self.channels)
         _check_statistic("std", self.std, self.channels)
         if min(self.std) <= 0:
@@ -95,6 +101,8 @@ def build(spec: ModelSpec) -> Classifier:
 def _build_one(spec: ModelSpec) -> Classifier:
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
+    if spec.head == "class-maps":
+        return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top)
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)

@@ -22,7 +22,7 @@ def drawn(rows: np.ndarray, most: int) -> Tensor:
     return torch.from_numpy(rows)[permutation(key_of("looked at"), len(rows))[:most]]
 
 
-def unseen(dataset: Dataset) -> np.ndarray:
+def test_or_train(dataset: Dataset) -> np.ndarray:
     """Rows of the test images, or of the training images where there are none: the same for all runs on the data."""
     test = dataset.rows(TEST)
     return test if len(test) else dataset.rows(TRAIN)

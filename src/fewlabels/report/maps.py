@@ -8,7 +8,7 @@ from fewlabels.models.attention import AttentionClassifier
 from fewlabels.models.cam import class_activation_maps, head_weight
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
-from fewlabels.report.gallery import Gallery, drawn, unseen
+from fewlabels.report.gallery import Gallery, drawn, test_or_train
 from fewlabels.report.heat import overlay
 from fewlabels.report.looking import Mapped
 
@@ -20,7 +20,7 @@ SMALLEST = 24
 def mapped(gallery: Gallery, model: Classifier) -> list[Mapped]:
     """A few images with their maps; none where the images are small or the network has no such map."""
     images = gallery.prepared.images
-    rows = drawn(unseen(gallery.prepared.dataset), MOST)
+    rows = drawn(test_or_train(gallery.prepared.dataset), MOST)
     if not len(rows) or images.store.size < SMALLEST:
         return []
     guess = gallery.guess[rows]

@@ -7,7 +7,7 @@ import torch
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating, probabilities
 from fewlabels.randomness import Draws, key_of
-from fewlabels.report.gallery import Gallery, drawn, unseen
+from fewlabels.report.gallery import Gallery, drawn, test_or_train
 from fewlabels.report.looking import Perturbed
 from fewlabels.report.thumbnail import thumbnail
 
@@ -17,7 +17,7 @@ MOST = 6
 def perturbed(gallery: Gallery, model: Classifier) -> list[Perturbed]:
     """A few images before and after; none where the method perturbs nothing, or features instead of images."""
     prepared = gallery.prepared
-    rows = drawn(unseen(prepared.dataset), MOST)
+    rows = drawn(test_or_train(prepared.dataset), MOST)
     if not len(rows) or prepared.embeds:
         return []
     x = torch.cat(list(prepared.images.plain(rows)))

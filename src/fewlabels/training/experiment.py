@@ -105,7 +105,7 @@ def make_model_spec(
     return ModelSpec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
-        attention_maps=network.attention_maps,
+        attention_maps=network.attention_maps, saliency=network.saliency, top=network.top,
     )  # fmt: skip
 
 

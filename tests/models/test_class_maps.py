@@ -1,0 +1,60 @@
+"""Class-specific maps and what they say (METHODS S-1)."""
+
+import pytest
+import torch
+
+from fewlabels.models.build import ModelSpec, build
+from fewlabels.models.class_maps import ClassMapClassifier, class_scores
+from fewlabels.models.classifier import Classifier
+
+MAPS = torch.tensor([[[1.0, -2], [3, 0]], [[-1, -2], [-3, 1]], [[0, 1], [2, 3]]], dtype=torch.float64)[None]
+
+
+def model(backbone: str = "test_convnext", saliency: float = 0.5) -> ClassMapClassifier:
+    spec = ModelSpec(backbone, 4, 3, 64, "class-maps", None, (0.5,) * 3, (0.3,) * 3, saliency=saliency, top=5)
+    found = build(spec).eval()
+    assert isinstance(found, ClassMapClassifier)
+    return found
+
+
+def test_a_map_scores_by_its_mean_and_its_largest_values() -> None:
+    scores = class_scores(MAPS, 0.5, 2)
+    torch.testing.assert_close(scores.mean, torch.tensor([[0.5, -1.25, 1.5]]).double())
+    torch.testing.assert_close(scores.salient, torch.tensor([[2.0, 0, 2.5]]).double())
+    torch.testing.assert_close(scores.logits, torch.tensor([[1.5, -1.25, 2.75]]).double())
+
+
+def test_more_largest_values_than_places_are_all_places() -> None:
+    scores = class_scores(MAPS, 0.5, 9)
+    torch.testing.assert_close(scores.salient, scores.mean)
+
+
+@pytest.mark.parametrize("backbone", ["small_cnn", "mobilenetv2_100", "test_convnext", "test_vit"])
+def test_every_backbone_gives_a_map_per_class(backbone: str) -> None:
+    """test_vit takes 160 px only."""
+    spec = ModelSpec(backbone, 4, 3, 160, "class-maps", None, (0.5,) * 3, (0.3,) * 3, saliency=0.5)
+    found = build(spec).eval()
+    assert isinstance(found, ClassMapClassifier)
+    images = torch.randn(2, 3, 160, 160)
+    with torch.no_grad():
+        maps = found.class_maps(images)
+        assert maps.shape[:2] == (2, 4)
+        assert min(maps.shape[2:]) > 1
+        torch.testing.assert_close(found(images), class_scores(maps, 0.5, 5).logits)
+        torch.testing.assert_close(found.outputs(images).logits, found(images))
+
+
+def test_without_saliency_the_logits_are_those_of_a_linear_head_on_pooled_features() -> None:
+    found, images = model("mobilenetv2_100", saliency=0.0), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        pooled = Classifier.features(found, images)
+        assert isinstance(found.head, torch.nn.Conv2d)
+        torch.testing.assert_close(found(images), pooled @ found.head.weight[:, :, 0, 0].T, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(found(pooled), found(images), atol=1e-5, rtol=1e-4)
+
+
+def test_a_saved_description_builds_the_same_scores() -> None:
+    spec = ModelSpec("test_convnext", 4, 3, 64, "class-maps", None, (0.5,) * 3, (0.3,) * 3, saliency=0.25, top=3)
+    again = build(ModelSpec.from_dict(spec.to_dict()))
+    assert isinstance(again, ClassMapClassifier)
+    assert (again.saliency, again.top) == (0.25, 3)

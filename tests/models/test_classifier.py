@@ -108,6 +108,7 @@ def test_attention_pools_by_the_sum_of_its_maps() -> None:
     with torch.no_grad():
         module.conv.weight.copy_(torch.eye(2)[:, :, None, None])
         module.conv.bias.zero_()  # type: ignore[union-attr]
+        module.norm.bias.zero_()
         module.norm.eps = 0.0
         torch.testing.assert_close(module(features), attention)
 
@@ -133,8 +134,8 @@ def test_attention_that_is_1_everywhere_is_mean_pooling(backbone: str) -> None:
     attention = model.attention
     with torch.no_grad():
         attention.conv.weight.zero_()
-        attention.conv.bias.fill_(1.0)  # type: ignore[union-attr]
-        attention.norm.eps = 0.0
+        attention.conv.bias.zero_()  # type: ignore[union-attr]
+        attention.norm.eps = 0.0  # what is left is its shift, 1 from the start
         images = torch.randn(2, 3, 160, 160)
         expected = Classifier.features(model, images)
         torch.testing.assert_close(model.features(images), expected, atol=1e-4, rtol=1e-4)

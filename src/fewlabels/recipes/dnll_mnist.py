@@ -9,11 +9,11 @@ def table(root: Path) -> Table:
     """Paper: 13-layer CNN, three runs (Table 4)."""
     plain = {"weak": "identity", "strong": "identity"}
     rows = {
-        "supervised": {"method": "supervised"},
-        "DNLL, m = 1": {"method": "dnll", "parameters": {"m": 1}},
-        "DNLL, m = 3": {"method": "dnll", "parameters": {"m": 3}},
-        "DNLL, m = 1, crops and strong views": {"method": "dnll", "parameters": {"m": 1}, "weak": None, "strong": None},
-        "supervised, crops": {"method": "supervised", "weak": None, "strong": None},
+        "supervised": {"method": "supervised", **plain},
+        "DNLL, m = 1": {"method": "dnll", **plain},
+        "DNLL, m = 3": {"method": "dnll", "parameters": {"m": 3}, **plain},
+        "supervised, default views": {"method": "supervised"},
+        "DNLL, m = 1, default views": {"method": "dnll"},
     }
     columns = {f"{count} labels": {"num_labels": count} for count in (20, 50, 100)}
     return Table(
@@ -28,6 +28,5 @@ def table(root: Path) -> Table:
             root=str(root),
             steps=3000,
             threads=1,
-            **plain,
         ),
     )

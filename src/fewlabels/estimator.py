@@ -114,7 +114,13 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
 
     def _options(self, out: str) -> TrainOptions:
         """Every argument is an option by the same name."""
-        given = {**self.get_params(), "data": "array", "out": out, "parameters": self.parameters or {}}
+        given = {
+            **self.get_params(),
+            "data": "array",
+            "task": "classify",
+            "out": out,
+            "parameters": self.parameters or {},
+        }
         return TrainOptions().replaced(given)
 
 

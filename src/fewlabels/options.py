@@ -25,7 +25,9 @@ class TrainOptions:
     labels: str | None = option(None, "CSV with columns path,label (default: labels.csv in the folder)", "data")
     out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
     root: str = option(".", "where known data sets lie", "data")
-    task: Literal["classify"] = option("classify", "what is learned", "data")
+    task: Literal["classify", "multilabel"] | None = option(
+        None, "one class per image, or several (default: what the method and the data are for)", "data"
+    )
     labelled_from: str | None = option(
         None, "another folder or known data set whose labelled images to learn from; DATA's labels are hidden", "data"
     )
@@ -33,7 +35,10 @@ class TrainOptions:
         None, "labels to train with in all, as equal per class as can be; others are hidden", "data"
     )
     label_fraction: float | None = option(None, "share of each class's labels to train with; others are hidden", "data")
-    label_seed: int | None = option(None, "which images are labelled (default: --seed)", "data")
+    known_proportion: float | None = option(
+        None, "multilabel: share of the labels to train with, drawn label by label; others are hidden", "data"
+    )
+    label_seed: int | None = option(None, "which labels are given (default: --seed)", "data")
     val_fraction: float = option(0.0, "share of the labelled images held back for validation", "data")
     pool: Literal["all", "unlabelled"] = option(
         "all", "the unlabelled pool: all training images, or those without a label", "data"
@@ -136,7 +141,8 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
 
 
 LIMITS: dict[str, tuple[float, float]] = {
-    "num_labels": (1, float("inf")), "label_fraction": (0, 1), "val_fraction": (0, 0.9), "steps": (0, float("inf")),
+    "num_labels": (1, float("inf")), "label_fraction": (0, 1), "known_proportion": (0, 1), "val_fraction": (0, 0.9),
+    "steps": (0, float("inf")),
     "batch_size": (1, float("inf")), "image_size": (8, 2048), "lr": (0, float("inf")), "backbone_lr": (0, float("inf")),
     "weight_decay": (0, float("inf")), "warmup": (0, float("inf")), "clip": (0, float("inf")), "ema": (0, 0.999999),
     "eval_every": (1, float("inf")), "workers": (0, 256), "memory": (0, float("inf")),

@@ -4,19 +4,19 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fewlabels.augment.views import Normalize
-from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.dataset import Dataset
 from fewlabels.data.folder import list_images
 from fewlabels.data.store import open_store
 from fewlabels.errors import UserError, nearest
-from fewlabels.evaluation.classification import classification_metrics
-from fewlabels.models.inference import probabilities
+from fewlabels.options import TrainOptions
 from fewlabels.report.saved_model import SavedModel, load_model
+from fewlabels.tasks.task import Task, load_task
 from fewlabels.training.images import Images
 from fewlabels.training.machine import pick_device
 
@@ -28,23 +28,19 @@ MEMORY = 2 * 2**30
 class Predicted:
     """The model's word on some images."""
 
+    task: Task
     paths: tuple[str, ...]
     classes: tuple[str, ...]
     probabilities: Tensor
     """(N, K) float32."""
 
-    @property
-    def labels(self) -> list[str]:
-        """The most likely class of each image."""
-        return [self.classes[k] for k in self.probabilities.argmax(1).tolist()]
-
     def to_csv(self, all_classes: bool = False) -> str:
-        """``path,label,confidence`` and, where asked for, a column ``p(CLASS)`` per class."""
+        """``path`` and what the task says of an image; where asked for, a column ``p(CLASS)`` per class."""
+        table = self.task.said(self.classes, self.probabilities, all_classes)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "label", "confidence", *([f"p({c})" for c in self.classes] if all_classes else [])])
-        for path, label, row in zip(self.paths, self.labels, self.probabilities.tolist(), strict=True):
-            writer.writerow([path, label, f"{max(row):.6f}", *([f"{p:.6f}" for p in row] if all_classes else [])])
+        writer.writerow(["path", *table.columns])
+        writer.writerows([self.paths[number], *cells] for number, cells in table.rows)
         return text.getvalue()
 
 
@@ -59,27 +55,36 @@ def predict(
     where = pick_device(device)
     saved = load_model(run, where)
     dataset = list_images(images, skip_bad=skip_bad)
-    return Predicted(dataset.paths, saved.classes, class_probabilities(saved, dataset, where)), dataset.notes
+    task = load_task(saved.task)
+    return Predicted(task, dataset.paths, saved.classes, class_probabilities(saved, dataset, where)), dataset.notes
 
 
-def evaluate(run: Path, dataset: Dataset, split: int | None, device: str | None = None) -> dict[str, float | int]:
+def evaluate(run: Path, options: TrainOptions, split: int | None) -> dict[str, Any]:
     """The figures of a run's model on the labelled images of a data set, or of one split of it.
+
+    Args:
+        run: a finished run.
+        options: where the data are; and the device.
+        split: TRAIN, VAL or TEST; None is all images.
 
     Raises:
         UserError: for a class that the model does not know, or no labelled image.
     """
-    where = pick_device(device)
+    where = pick_device(options.device)
     saved = load_model(run, where)
-    rows = np.arange(len(dataset)) if split is None else dataset.rows(split)
-    rows = rows[dataset.labels[rows] != UNLABELLED]
+    task = load_task(saved.task)
+    dataset = task.read(options)
+    rows = torch.arange(len(dataset)) if split is None else torch.from_numpy(dataset.rows(split))
+    rows = rows[task.known(dataset)[rows]]
     if not len(rows):
         raise UserError(f"{dataset.name}: no image there has a label to compare with; give --labels or another --split")
-    index = {name: k for k, name in enumerate(saved.classes)}
-    for name in sorted({dataset.classes[k] for k in dataset.labels[rows]}):
-        if name not in index:
+    labels, place = torch.from_numpy(dataset.labels)[rows], {name: k for k, name in enumerate(saved.classes)}
+    used = {k: dataset.classes[k] for k in task.in_use(labels)}
+    for name in used.values():
+        if name not in place:
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
-    labels = torch.tensor([index[dataset.classes[k]] for k in dataset.labels[rows]])
-    return classification_metrics(class_probabilities(saved, dataset, where, torch.from_numpy(rows)), labels)
+    labels = task.renumbered(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
+    return task.judge(class_probabilities(saved, dataset, where, rows), labels)
 
 
 def class_probabilities(
@@ -89,4 +94,5 @@ def class_probabilities(
     spec = saved.spec
     store = open_store(dataset, spec.image_size, spec.channels, device, MEMORY, 0)
     images = Images(store, Normalize(spec.mean, spec.std).to(device))
-    return probabilities(saved.model, images.plain(torch.arange(len(dataset)) if rows is None else rows))
+    plain = images.plain(torch.arange(len(dataset)) if rows is None else rows)
+    return load_task(saved.task).probabilities(saved.model, plain)

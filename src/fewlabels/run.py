@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.read import read
-from fewlabels.evaluation.watch import Watch
 from fewlabels.methods.catalogue import check_parameters, load_method
 from fewlabels.models.precision import choose_precision
 from fewlabels.options import TrainOptions, validate
 from fewlabels.report.ledger import write_ledger
-from fewlabels.report.outcome import final_metrics, predict_all, summarise
 from fewlabels.report.page import render
 from fewlabels.report.run_folder import claim, describe, open_folder
 from fewlabels.report.saved_model import save_model
+from fewlabels.tasks.choose import choose_task
+from fewlabels.tasks.task import Outcome, load_task, predict_all
 from fewlabels.training import checkpoint
 from fewlabels.training.assemble import assemble
 from fewlabels.training.defaults import decide
@@ -48,7 +47,9 @@ def train(
         Interrupted: after SIGTERM or Ctrl-C; ``resume`` goes on from there.
     """
     validate(options)
-    check_parameters(options.method, options.parameters)
+    task = load_task(choose_task(options))
+    options = replace(options, task=task.name)
+    check_parameters(options.method, options.parameters, task.name)
     out = Path(options.out or f"runs/{_name(options)}")
     options, resume = claim(replace(options, out=str(out)), out, resume)
     if resume and (out / "metrics.json").exists():
@@ -57,16 +58,13 @@ def train(
     device = pick_device(options.device)
     keep_freed_memory()
     threads = make_deterministic(options.threads)
-    labels = Path(options.labels) if options.labels else None
-    dataset = dataset or read(
-        options.data, labels, Path(options.root), options.skip_bad, labelled_from=options.labelled_from
-    )
-    options = decide(options, facts_of(dataset, device, load_method(options.method)))
+    dataset = dataset or task.read(options)
+    options = decide(options, facts_of(dataset, device, load_method(options.method, task.name)))
     assert options.backbone is not None
     precision = choose_precision(device, options.backbone, options.precision)
     fabric = make_fabric(device, precision)
     options = replace(options, device=str(device), threads=threads, precision=precision.name)
-    prepared = prepare(options, dataset, fabric.device, precision)
+    prepared = prepare(task, options, dataset, fabric.device, precision)
     config = describe(prepared, record(fabric, threads))
     progress = Progress(options.steps or 0, say, quiet=not fabric.is_global_zero)
     for note in prepared.notes:
@@ -75,7 +73,7 @@ def train(
     if fabric.is_global_zero:
         open_folder(out, config, prepared, resume)
     plain = PlainFeatures(prepared.method.model, prepared.images) if prepared.embeds else prepared.images.plain
-    watch = Watch(dataset, prepared.split, plain, progress.say)
+    watch = task.watch(dataset, prepared.split, plain, progress.say)
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, plain, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")
@@ -96,16 +94,16 @@ def _name(options: TrainOptions) -> str:
 
 def finish(out: Path, config: dict[str, Any], prepared: Prepared, trainer: Trainer, plain: Plain) -> None:
     """Everything the run leaves; metrics.json is written last and marks the run as finished."""
-    model = trainer.average.shadow
-    save_model(out, model, prepared.spec, prepared.dataset.classes, prepared.options.task)
-    predictions = predict_all(prepared, model, plain)
-    write_ledger(out / "labels.csv", prepared.dataset, prepared.split, predictions)
-    metrics = final_metrics(prepared, model, plain, predictions)
+    task, dataset, split, model = prepared.task, prepared.dataset, prepared.split, trainer.average.shadow
+    save_model(out, model, prepared.spec, dataset.classes, task.name)
+    outcome = Outcome(model, plain, predict_all(prepared, model, plain))
+    write_ledger(out / "labels.csv", task, dataset, split, outcome.predictions)
+    metrics = task.metrics(prepared, outcome)
     metrics["train"] = trainer.figures() | {
-        "num_labels": len(prepared.split.labelled),
-        "num_unlabelled": len(prepared.split.unlabelled),
+        "num_labels": len(split.labelled),
+        "num_unlabelled": len(split.unlabelled),
     }
     write_text(out / "history.csv", history_csv(trainer.history))
-    summary = summarise(prepared, out.name, config, metrics, trainer.history, predictions, model, plain)
+    summary = task.summarise(prepared, outcome, out.name, config, metrics, trainer.history)
     write_text(out / "report.html", render([summary]))
     write_json(out / "metrics.json", metrics)

@@ -15,6 +15,7 @@ from fewlabels.methods.classify.curriculum_labeling import CurriculumLabeling, C
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import Classifier
 from fewlabels.run import train
+from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import TrainingPool
 
 IMAGES = 23
@@ -37,7 +38,14 @@ def method(**values: object) -> CurriculumLabeling:
 
 def pool(averaged: Classifier) -> TrainingPool:
     rows = torch.arange(IMAGES)
-    return TrainingPool(averaged, lambda rows: [FEATURES[rows]], rows, torch.tensor(LABELLED), torch.tensor([0, 1, 0]))
+    return TrainingPool(
+        load_task("classify"),
+        averaged,
+        lambda rows: [FEATURES[rows]],
+        rows,
+        torch.tensor(LABELLED),
+        torch.tensor([0, 1, 0]),
+    )
 
 
 def members(made: CurriculumLabeling) -> list[int]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fewlabels.methods.classify.dmt import Dmt, DmtParameters, change_places, mutual_weights
 from fewlabels.methods.method import Losses, Problem
 from fewlabels.models.classifier import Classifier, Ensemble
+from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import TrainingPool
 
 
@@ -61,7 +62,12 @@ def make(**values: object) -> Dmt:
 
 def pool(averaged: Classifier) -> TrainingPool:
     return TrainingPool(
-        averaged, lambda rows: [FEATURES[rows]], torch.arange(12), torch.tensor([0, 1]), torch.tensor([0, 1])
+        load_task("classify"),
+        averaged,
+        lambda rows: [FEATURES[rows]],
+        torch.arange(12),
+        torch.tensor([0, 1]),
+        torch.tensor([0, 1]),
     )
 
 

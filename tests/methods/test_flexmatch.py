@@ -9,6 +9,7 @@ from torch import Tensor
 from fewlabels.methods.classify.flexmatch import FlexMatch, FlexMatchParameters
 from fewlabels.methods.thresholds import CurriculumThresholds
 from fewlabels.models.classifier import Classifier
+from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import TrainingPool
 
 
@@ -96,7 +97,7 @@ def method(**values: object) -> FlexMatch:
 
 def pool(model: Classifier, size: int) -> TrainingPool:
     none = torch.zeros(0, dtype=torch.int64)
-    return TrainingPool(model, lambda rows: [], torch.arange(size), none, none)
+    return TrainingPool(load_task("classify"), model, lambda rows: [], torch.arange(size), none, none)
 
 
 def surprise(logits: np.ndarray, labels: list[int]) -> np.ndarray:

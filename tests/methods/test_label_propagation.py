@@ -17,6 +17,7 @@ from fewlabels.methods.classify.label_propagation import LabelPropagation, Label
 from fewlabels.methods.graph import balanced_seeds, class_weights, diffuse, nearest, neighbour_graph, read_labels
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import Classifier
+from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import TrainingPool
 
 CHAIN = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]], dtype=np.float64)
@@ -147,7 +148,9 @@ def make(**values: object) -> LabelPropagation:
 
 
 def pool(model: Classifier, rows: Tensor) -> TrainingPool:
-    return TrainingPool(model, lambda rows: [FEATURES[rows]], rows, torch.tensor([0, 1]), torch.tensor(LABELS))
+    return TrainingPool(
+        load_task("classify"), model, lambda rows: [FEATURES[rows]], rows, torch.tensor([0, 1]), torch.tensor(LABELS)
+    )
 
 
 def expected_set(rows: list[int], k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from fewlabels.methods.classify.pseudo_label_epochs import PseudoLabelEpochs, Ps
 from fewlabels.methods.method import Problem
 from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
 from fewlabels.models.classifier import Classifier
+from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import TrainingPool
 
 T1 = [[3, 0, 0], [1, 0.5, 0], [0, 2, 1.9], [0, 0, 4]]
@@ -22,7 +23,12 @@ def pool_of(
     """The real pool on images that are these features (N, D); all rows, unless some are named."""
     streamed = torch.arange(len(features)) if rows is None else torch.tensor(rows)
     return TrainingPool(
-        model, lambda rows: [features[rows]], streamed, torch.tensor(labelled, dtype=torch.int64), torch.tensor(labels)
+        load_task("classify"),
+        model,
+        lambda rows: [features[rows]],
+        streamed,
+        torch.tensor(labelled, dtype=torch.int64),
+        torch.tensor(labels),
     )
 
 

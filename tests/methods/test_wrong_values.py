@@ -1,6 +1,7 @@
 """What no method can work with is said in one sentence that names the option; what is merely poor still trains."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_type_hints
 
@@ -11,7 +12,7 @@ from tests.tiny import tiny_options
 
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method, make_parameters, method_files
-from fewlabels.methods.method import Batch, Labelled, Losses, Method, Problem, Unlabelled
+from fewlabels.methods.method import Batch, Labelled, Losses, Method, Parameters, Problem, Unlabelled, parameter
 from fewlabels.methods.thresholds import CurriculumThresholds, SelfAdaptiveThresholds
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.randomness import Draws
@@ -48,22 +49,16 @@ WEIGHTS = numbers(
 )  # fmt: skip
 SHARES = numbers("ramp", "warmup", "negatives_ramp", "first_stage", "step")
 DECAYS = numbers("momentum", "decay", "alpha")
-UNCHECKED = {
-    ("fixmatch", "weight"),
-    ("flexmatch", "weight"),
-    ("freematch", "weight"),
-    ("freematch", "fairness"),
-    ("pseudo-label", "weight"),
-    ("curriculum-labeling", "labelled_weight"),
-    ("dmt", "labelled_weight"),
-    ("pseudo-label-epochs", "labelled_weight"),
-}
-"""Weights that ``validate`` does not look at yet; a strict xfail each, so that whoever adds the check strikes them."""
-
-
-def weights_marked() -> list[object]:
-    mark = pytest.mark.xfail(strict=True, reason="validate does not look at this weight")
-    return [pytest.param(*pair, marks=[mark] if pair in UNCHECKED else []) for pair in WEIGHTS]
+POSITIVE = [*numbers("C", "eps", "xi", "temperature"), ("mixmatch", "alpha")]
+POSITIVE += [(name, "labelled_weight") for name in ("curriculum-labeling", "dmt", "pseudo-label-epochs")]
+COUNTS = [
+    ("attention-fixmatch", "maps"),
+    ("label-propagation", "iterations"),
+    ("label-propagation", "neighbours"),
+    ("pepl", "beta"),
+    ("vat", "iterations"),
+]
+COUNTS += [(name, "mu") for name in METHODS if load_method(name).unlabelled_views]
 
 
 def test_the_parameters_meant_here_exist() -> None:
@@ -71,7 +66,8 @@ def test_the_parameters_meant_here_exist() -> None:
     assert len(THRESHOLDS) >= 6
     assert len(WEIGHTS) >= 25
     assert {name for name, _ in WEIGHTS} >= set(TRAINING) - {"supervised"}
-    assert set(WEIGHTS) >= UNCHECKED
+    assert {name for name, _ in POSITIVE} >= {"linear-probe", "vat", "mixmatch", "deep-co-training"}
+    assert {name for name, parameter in COUNTS if parameter == "mu"} >= set(TRAINING) - {"supervised"}
 
 
 @pytest.mark.parametrize(("name", "parameter"), THRESHOLDS)
@@ -82,8 +78,8 @@ def test_a_threshold_is_a_probability(name: str, parameter: str, value: float) -
     assert is_one_sentence(message)
 
 
-@pytest.mark.parametrize(("name", "parameter"), weights_marked())
-@pytest.mark.parametrize("value", [-0.01, math.nan])
+@pytest.mark.parametrize(("name", "parameter"), WEIGHTS)
+@pytest.mark.parametrize("value", [-0.01, math.nan, math.inf])
 def test_a_weight_is_not_negative(name: str, parameter: str, value: float) -> None:
     message = refusal(name, parameter, value)
     assert message.startswith(f"--method.{parameter} {value} ")
@@ -96,6 +92,77 @@ def test_a_share_is_from_0_to_1(name: str, parameter: str, value: float) -> None
     message = refusal(name, parameter, value)
     assert message.startswith(f"--method.{parameter} {value} ")
     assert is_one_sentence(message)
+
+
+@pytest.mark.parametrize(("name", "parameter"), POSITIVE)
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+def test_what_is_divided_by_is_above_0(name: str, parameter: str, value: float) -> None:
+    message = refusal(name, parameter, value)
+    assert message == f"--method.{parameter} {value} is out of range; give a value above 0"
+
+
+@pytest.mark.parametrize(("name", "parameter"), COUNTS)
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_count_is_1_at_least(name: str, parameter: str, value: int) -> None:
+    message = refusal(name, parameter, value)
+    assert message.startswith(f"--method.{parameter} {value} is out of range; give a whole number from 1")
+    make_parameters(load_method(name), {parameter: 1}, 3)
+
+
+@pytest.mark.parametrize(("name", "parameter"), COUNTS)
+@pytest.mark.parametrize("value", [1.5, math.nan, math.inf, "2.0", "all", True])
+def test_a_count_is_a_whole_number(name: str, parameter: str, value: object) -> None:
+    assert refusal(name, parameter, value) == f"--method.{parameter} is a whole number, not '{value}'"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_number_has_a_range_and_its_default_lies_in_it(name: str) -> None:
+    """Negative labels are the exception: how many there can be depends on the classes."""
+    kinds = get_type_hints(load_method(name).hyperparameters)
+    bounded = {p for p, kind in kinds.items() if kind in (int, float)} - {"m", "negatives"}
+    assert all("is out of range; give" in refusal(name, number, -1) for number in bounded)
+    make_parameters(load_method(name), {}, 3)
+
+
+@dataclass(frozen=True)
+class OwnParameters(Parameters):
+    free: float = parameter(0.5, "any number")
+    low: float = parameter(0.5, "a number", least=0)
+    share: float = parameter(0.5, "a number", least=0, most=1)
+    decay: float = parameter(0.5, "a number", least=0, below=1)
+    length: float = parameter(0.5, "a number", above=0)
+    count: int = parameter(5, "a count", least=1, most=9)
+    word: str = parameter("nan", "no number")
+
+
+class Own(Method):
+    hyperparameters = OwnParameters
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [({"free": math.nan}, "a value that is finite"), ({"free": -math.inf}, "a value that is finite"),
+     ({"low": -0.5}, "0 or a value above"), ({"low": math.inf}, "0 or a value above"),
+     ({"share": 1.5}, "a value from 0 to 1"), ({"share": math.nan}, "a value from 0 to 1"),
+     ({"decay": 1.0}, "a value from 0 to below 1"), ({"length": 0.0}, "a value above 0"),
+     ({"count": 0}, "a whole number from 1 to 9"), ({"count": 10**400}, "a whole number from 1 to 9")],
+)  # fmt: skip
+def test_the_range_beside_a_default_is_all_a_method_says(values: dict[str, float], advice: str) -> None:
+    ((name, value),) = values.items()
+    with pytest.raises(UserError) as error:
+        OwnParameters(**values)  # pyright: ignore[reportArgumentType]
+    assert str(error.value) == f"--method.{name} {value} is out of range; give {advice}"
+
+
+@pytest.mark.parametrize(
+    "values", [{"free": -1e9}, {"low": 0}, {"share": 0}, {"share": 1}, {"decay": 0}, {"length": 1e-9}, {"count": 9}]
+)
+def test_the_ends_of_a_range_belong_to_it_where_they_are_named(values: dict[str, float]) -> None:
+    OwnParameters(**values)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_word_stays_as_it_is_typed() -> None:
+    assert make_parameters(Own, {"word": "/Data/A.npy"}, 3) == OwnParameters(word="/Data/A.npy")
 
 
 @pytest.mark.parametrize("text", ["high", "", "0,9", "true"])

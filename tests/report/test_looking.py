@@ -33,11 +33,11 @@ from fewlabels.report.gallery import Gallery
 from fewlabels.report.heat import colours, overlay
 from fewlabels.report.looking import Embedding, Looking, Mapped, Perturbed, Point
 from fewlabels.report.maps import looked_at, mapped
-from fewlabels.report.outcome import predict_all
 from fewlabels.report.page import RunSummary, read_summary, render
 from fewlabels.report.scatter import scatter
 from fewlabels.report.thumbnail import thumbnail
 from fewlabels.run import train
+from fewlabels.tasks.task import load_task, predict_all
 from fewlabels.training.defaults import decide
 from fewlabels.training.experiment import Prepared, facts_of, prepare
 
@@ -67,7 +67,7 @@ def gallery(folder: Path, dataset: Dataset, **changes: object) -> tuple[Prepared
     options = tiny_options(folder, "supervised", folder / "run", **({"image_size": 24} | changes))
     options = decide(options, facts_of(dataset, CPU, load_method("supervised")))
     assert options.backbone is not None
-    prepared = prepare(options, dataset, CPU, choose_precision(CPU, options.backbone, None))
+    prepared = prepare(load_task("classify"), options, dataset, CPU, choose_precision(CPU, options.backbone, None))
     return prepared, Gallery(prepared, predict_all(prepared, prepared.method.model, prepared.images.plain))
 
 

@@ -20,10 +20,11 @@ def run(parser: Parser, argv: list[str]) -> None:
     """Print one figure a line."""
     args = parser.parse(argv)
     from fewlabels.data.dataset import SPLITS
-    from fewlabels.data.read import read
+    from fewlabels.options import TrainOptions
     from fewlabels.prediction import evaluate
 
-    dataset = read(args.data, Path(args.labels) if args.labels else None, Path(args.root), args.skip_bad)
+    names = ("data", "labels", "root", "skip_bad", "device")
+    options = TrainOptions(**{name: getattr(args, name) for name in names})
     split = SPLITS.index(args.split) if args.split else None
-    for name, value in evaluate(Path(args.run), dataset, split, args.device).items():
+    for name, value in evaluate(Path(args.run), options, split).items():
         print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {value}")

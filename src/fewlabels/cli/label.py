@@ -7,7 +7,8 @@ from pathlib import Path
 from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
 
-COLUMNS: tuple[str, ...] = ("path", "label", "confidence", "accepted")
+COLUMNS = ("path", "label", "confidence", "accepted")
+"""Of an empty file."""
 
 
 def arguments(parser: Parser) -> None:
@@ -28,7 +29,8 @@ def run(parser: Parser, argv: list[str]) -> None:
     if any(not row["label"] for row in rows):
         raise UserError(f"{args.run} is not finished; go on with `fewlabels train ... --resume`")
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    columns = [name for name in rows[0] if name not in ("split", "given")] if rows else COLUMNS
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_result(buffer.getvalue(), args.out, f"{len(rows)} images")

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from fewlabels.cli.parser import Parser, add_training_options, split_method_parameters
-from fewlabels.methods.catalogue import check_parameters, method_file
+from fewlabels.methods.catalogue import check_parameters
 from fewlabels.options import TrainOptions, read_config, validate
+from fewlabels.tasks.choose import choose_task
 
 
 def arguments(parser: Parser) -> None:
@@ -32,8 +33,7 @@ def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
         args["parameters"] = {}
     options = TrainOptions().replaced({**values, **args, **({"data": data} if data else {})})
     validate(options)
-    method_file(options.method)
-    check_parameters(options.method, options.parameters)
+    check_parameters(options.method, options.parameters, choose_task(options))
     return options, resume
 
 

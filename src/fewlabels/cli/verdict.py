@@ -7,10 +7,15 @@ from fewlabels.errors import UserError
 
 
 def verdict(run: Path) -> str:
-    """Accuracy with its interval, and where to look."""
+    """Accuracy with its interval, or mAP, and where to look."""
     metrics = _metrics(run / "metrics.json")
-    lines = []
-    if test := metrics.get("test"):
+    lines = [
+        f"mAP {100 * figures['mAP']:.1f} % on {figures['num_images']} {name} images"
+        for name in ("test", "val")
+        if (figures := metrics.get(name, {})).get("mAP") is not None
+    ]
+    test = metrics.get("test", {})
+    if "accuracy" in test:
         lines.append(_accuracy(test, f"of {test['num_images']} test images are right"))
     elif estimate := metrics.get("cross_fit"):
         lines.append(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset
+from fewlabels.data.dataset import TEST, TRAIN, UNKNOWN, UNLABELLED, VAL, Dataset
 from fewlabels.data.decode import Progress
 from fewlabels.data.faults import Fault, Note, one_line
 from fewlabels.data.folder import survey
@@ -44,11 +44,14 @@ def check(data: str, labels: Path | None, root: Path, progress: Progress | None 
 
 
 def _summary(dataset: Dataset) -> str:
-    labelled = dataset.labels != UNLABELLED
+    marks = dataset.labels.ndim == 2
+    labelled = (dataset.labels != UNKNOWN).any(1) if marks else dataset.labels != UNLABELLED
     train = dataset.splits == TRAIN
     parts = [f"{np.sum(train & labelled)} labelled and {np.sum(train & ~labelled)} unlabelled for training"]
     for split, name in ((VAL, "validation"), (TEST, "test")):
         if count := np.sum(dataset.splits == split):
             parts.append(f"{count} for {name}")
+    if marks:
+        parts.append(f"{(dataset.labels[train] != UNKNOWN).mean():.1%} of the training labels known")
     classes = f"{len(dataset.classes)} classes ({', '.join(dataset.classes)})" if dataset.classes else "no classes"
     return one_line(f"{dataset.name}: {len(dataset)} images: {', '.join(parts)}; {classes}")

@@ -14,3 +14,9 @@ CIFAR100 = tuple(
     wardrobe whale willow_tree wolf woman worm
     """.split()  # noqa: SIM905 (a hundred names, not a hundred lines)
 )
+VOC = tuple(
+    """
+    aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep
+    sofa train tvmonitor
+    """.split()  # noqa: SIM905
+)

@@ -1,23 +1,24 @@
 """Read which image has which label from a CSV that a person or a spreadsheet wrote."""
 
-import csv
-import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
+from fewlabels.data.csv_rows import (
+    RESERVED,
+    BadRow,
+    ImageIndex,
+    Row,
+    header_faults,
+    open_table,
+    split_of,
+    values_of,
+)
 from fewlabels.data.dataset import SPLITS, TRAIN
 from fewlabels.data.faults import Fault, Note
-from fewlabels.errors import UserError, nearest
 
-RESERVED = ("path", "split", "x0", "y0", "x1", "y1", "width", "height")
-"""Columns that mean the same in every task, and so are never a class."""
-_MEANT = {
-    "path": ("file", "filename", "file_name", "filepath", "image", "image_path", "img", "name", "id"),
-    "label": ("class", "class_name", "category", "target", "y", "labels", "species"),
-}
+_FIRST_LINE = "path,label"
 _USED = frozenset(("path", "label", "split"))
 _NO_LABEL = frozenset(("-1", "nan", "none", "null", "na", "n/a", "?", "unlabelled", "unlabeled", "unknown"))
 
@@ -43,15 +44,6 @@ class Labels:
     """The labels are the folders' names."""
 
 
-class _Row(NamedTuple):
-    where: str
-    cells: list[str]
-
-
-class _Bad(Exception):
-    """One row is unusable: (what, mend, images to leave out)."""
-
-
 def read_labels(file: Path, files: Sequence[str]) -> Labels:
     """Read the columns ``path,label`` and, if there, ``split`` (train, val or test; empty is train).
 
@@ -64,25 +56,18 @@ def read_labels(file: Path, files: Sequence[str]) -> Labels:
             is the line of the file it starts in.
     """
     labels = Labels()
-    try:
-        text = _text(file)
-    except UnicodeDecodeError as error:
-        row = error.object.count(b"\n", 0, error.start) + 1
-        labels.faults.append(_fatal(f"{file.name} row {row}", "is not UTF-8", "save the file as UTF-8"))
+    table = open_table(file, _FIRST_LINE)
+    if isinstance(table, Fault):
+        labels.faults.append(table)
         return labels
-    rows = _rows(text, file.name)
-    header = next(rows, None)
-    if header is None:
-        labels.faults.append(_fatal(file.name, "is empty", "its first line must be: path,label"))
-        return labels
-    names = [cell.lower() for cell in header.cells]
-    labels.faults += _header_faults(header, names)
+    names = [cell.lower() for cell in table.header.cells]
+    labels.faults += header_faults(table.header, names, ("path", "label"), _FIRST_LINE)
     if labels.faults:
         return labels
     unused = [name for name in names if name and name not in (*RESERVED, "label")]
     if unused:
         labels.notes.append(Note("", f"{file.name}: not used: column {', '.join(repr(name) for name in unused)}"))
-    _read_rows(rows, names, _Index(files), labels)
+    _read_rows(table.rows, names, ImageIndex(files), labels)
     _note_odd_labels(labels, file.name)
     return labels
 
@@ -90,65 +75,16 @@ def read_labels(file: Path, files: Sequence[str]) -> Labels:
 def read_table(rows: Iterable[tuple[str, str, str, int]], files: Sequence[str]) -> Labels:
     """The same from rows that another reader made: where it stands, path, label, and the number of the split."""
     labels = Labels()
-    cells = (_Row(where, [path, label, SPLITS[split]]) for where, path, label, split in rows)
-    _read_rows(cells, ["path", "label", "split"], _Index(files), labels)
+    cells = (Row(where, [path, label, SPLITS[split]]) for where, path, label, split in rows)
+    _read_rows(cells, ["path", "label", "split"], ImageIndex(files), labels)
     return labels
 
 
-def _text(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read the labels '{file}' ({error.strerror}); give a CSV with --labels") from error
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))  # what spreadsheets call Unicode text
-    return content.decode("utf-16" if utf16 else "utf-8-sig")
-
-
-def _rows(text: str, name: str) -> Iterator[_Row]:
-    """The records that are not blank, cells stripped, each with the line it starts in."""
-    lines = re.split("(?<=\n)|(?<=\r)(?!\n)", text)
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(",;\t", key=lambda mark: (_known_columns(first, mark), first.count(mark)))
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    while True:
-        start = reader.line_num + 1
-        try:
-            cells = [cell.strip() for cell in next(reader)]
-        except StopIteration:
-            return
-        except csv.Error:  # a field longer than any path: the rest of the file, after a quote that nobody closed
-            cells = ["\n"]
-        if any(cells):
-            yield _Row(f"{name} row {start}", cells)
-
-
-def _known_columns(line: str, delimiter: str) -> int:
-    return len({cell.strip(' "\r\n').lower() for cell in line.split(delimiter)} & {*RESERVED, "label"})
-
-
-def _fatal(where: str, what: str, mend: str) -> Fault:
-    return Fault(where, what, mend, fatal=True)
-
-
-def _header_faults(header: _Row, names: list[str]) -> list[Fault]:
-    faults = []
-    shown = ", ".join(f"'{name}'" for name in names)
-    for column in ("path", "label"):
-        if names.count(column) > 1:
-            faults.append(_fatal(header.where, f"column '{column}' is there twice", "delete or rename one of them"))
-        elif column not in names:
-            meant = next((name for name in names if name in _MEANT[column]), None)
-            hint = f"did you mean '{meant}'?" if meant else nearest(column, names)
-            mend = f"the first line must name the columns: path,label ({hint})"
-            faults.append(_fatal(header.where, f"no column '{column}' among {shown}", mend))
-    return faults
-
-
-def _read_rows(rows: Iterator[_Row], names: list[str], index: "_Index", labels: Labels) -> None:
+def _read_rows(rows: Iterator[Row], names: list[str], index: ImageIndex, labels: Labels) -> None:
     for row in rows:
         try:
             path, given = _read_row(row, names, index)
-        except _Bad as bad:
+        except BadRow as bad:
             labels.faults.append(Fault(row.where, *bad.args))
             continue
         before = labels.given.setdefault(path, given)
@@ -166,50 +102,11 @@ def _told(given: Given) -> str:
     return f"{repr(given.label) if given.label else 'unlabelled'} ({SPLITS[given.split]})"
 
 
-def _read_row(row: _Row, names: list[str], index: "_Index") -> tuple[str, Given]:
-    if any("\n" in cell or "\r" in cell for cell, name in zip(row.cells, names, strict=False) if name in _USED):
-        raise _Bad('a quote (") is opened and not closed', "close or delete it")
-    if any(row.cells[len(names) :]):
-        raise _Bad(f"has {len(row.cells)} cells under {len(names)} columns", "put cells with a delimiter in quotes")
-    values = dict(zip(names, row.cells, strict=False))
-    if not values.get("path"):
-        raise _Bad("no path", "name the image, or delete the row")
+def _read_row(row: Row, names: list[str], index: ImageIndex) -> tuple[str, Given]:
+    values = values_of(row, names, _USED)
     path = index.find(values["path"])
-    split = values.get("split", "").lower()
-    if split and split not in SPLITS:
-        mend = f"write train, val or test ({nearest(split, SPLITS)})"
-        # Without its row the image would be trained on, which "holdout" may have meant to prevent.
-        raise _Bad(f"unknown split '{values['split']}'", mend, (path,))
-    return path, Given(values.get("label", ""), SPLITS.index(split) if split else TRAIN, row.where)
-
-
-class _Index:
-    """The images there are, and what somebody may have meant by a path that is not among them."""
-
-    def __init__(self, files: Sequence[str]) -> None:
-        self._files = frozenset(files)
-        self._near: dict[str, str] = {}
-        for path in files:
-            pure = PurePosixPath(path)
-            for key in (path, pure.name, pure.stem, str(pure.with_suffix(""))):
-                self._near.setdefault(key.casefold(), path)
-
-    def find(self, written: str) -> str:
-        """The image that a row names."""
-        if written in self._files:
-            return written
-        slashed = written.replace("\\", "/")
-        if slashed.startswith("/") or re.match("[A-Za-z]:", slashed):
-            raise _Bad(f"'{written}' is an absolute path", "write paths relative to the data folder")
-        path = os.path.normpath(slashed)
-        if path == ".." or path.startswith("../"):
-            raise _Bad(f"'{written}' leads out of the data folder", "keep the images inside it")
-        if path in self._files:
-            return path
-        pure = PurePosixPath(path)
-        meant = next((self._near[k.casefold()] for k in (path, pure.name, pure.stem) if k.casefold() in self._near), "")
-        hint = f"did you mean '{meant}'?" if meant else "mend the path or delete the row"
-        raise _Bad(f"no image '{written}' among the data", hint)
+    split = split_of(values, path)
+    return path, Given(values.get("label", ""), TRAIN if split is None else split, row.where)
 
 
 def _note_odd_labels(labels: Labels, name: str) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 
 UNLABELLED = -1
+PRESENT, ABSENT, UNKNOWN = 1, -1, 0
+"""What a mark of task ``multilabel`` says of one class in one image. In a CSV, though, 0 is absent and -1 unknown."""
 SPLITS = ("train", "val", "test")
 TRAIN, VAL, TEST = range(3)
 Flip = Literal["none", "horizontal", "both"]
@@ -35,7 +37,10 @@ class FileImages:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One row per image, in one order that never changes. Task ``classify``: one class per image or none."""
+    """One row per image, in one order that never changes.
+
+    Task ``classify``: one class per image or none. Task ``multilabel``: for each image and class a mark.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -44,7 +49,8 @@ class Dataset:
     splits: np.ndarray
     """(N,) int8: TRAIN, VAL or TEST."""
     labels: np.ndarray
-    """(N,) int64: index into ``classes``, or UNLABELLED."""
+    """``classify``: (N,) int64: index into ``classes``, or UNLABELLED. ``multilabel``: (N, K) int8: PRESENT, ABSENT or
+    UNKNOWN."""
     images: ArrayImages | FileImages
     flip: Flip
     """Which mirror images are the same thing to a person; never a flip where the reader can't know it is harmless."""

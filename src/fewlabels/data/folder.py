@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +20,16 @@ from fewlabels.data.tree_labels import read_tree
 
 _SMALL = 64
 """Pictures whose short side is at most this are often characters, which are not to be mirrored."""
+
+
+Told = TypeVar("Told")
+
+
+class HasSplit(Protocol):
+    """What the data says of one image, in any task."""
+
+    @property
+    def split(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ def accept(result: Survey, skip_bad: bool, *data: str | Path) -> Dataset:
 def survey(root: Path, labels: Path | None = None, progress: Progress | None = None) -> Survey:
     """Find everything that is wrong, without stopping at the first. Arguments as in :func:`read_folder`."""
     found = find_images(root)
-    labels, found.notes[:0] = _find_labels(root, labels)
+    labels, found.notes[:0] = find_labels(root, labels)
     told = read_labels(labels, found.files) if labels else read_tree(found.files)
     return examine(root, found, told, progress)
 
@@ -100,7 +112,8 @@ def list_images(path: Path, skip_bad: bool = False, progress: Progress | None = 
     return dataset.with_notes(*(f"left out: {fault}" for fault in faults))
 
 
-def _find_labels(root: Path, labels: Path | None) -> tuple[Path | None, list[Note]]:
+def find_labels(root: Path, labels: Path | None) -> tuple[Path | None, list[Note]]:
+    """The CSV of the labels, if there is one, and a note where another may be meant."""
     if labels is not None:
         return labels, []
     if (root / "labels.csv").is_file():
@@ -114,41 +127,56 @@ def _apply_rules(told: Labels, seen: Mapping[str, Seen], faults: list[Fault], no
     """Add what only shows when all is read; each rule sees what the faults before it have left."""
     given = told.given
     faults += rules.spelling(given)
-    copies, copy_notes = rules.duplicates(seen, _without(given, faults))
+    left = without(given, faults)
+    copies, copy_notes = rules.duplicates(seen, splits_of(left), partial(rules.two_labels, left))
     faults += copies
     notes += copy_notes
-    left = _without(given, faults)
+    left = without(given, faults)
     faults += rules.without_label(left)
     if not told.folder_is_class:
         notes += rules.other_folder(given)
-        notes += rules.other_split(list(seen), given)
+        notes += rules.other_split(list(seen), splits_of(given))
     notes += rules.imbalance(left)
 
 
-def _without(given: Mapping[str, Given], faults: list[Fault]) -> dict[str, Given]:
+def without(given: Mapping[str, Told], faults: list[Fault]) -> dict[str, Told]:
+    """What is said of the images that no fault leaves out."""
     out = {path for fault in faults for path in fault.leave_out}
     return {path: what for path, what in given.items() if path not in out}
+
+
+def splits_of(given: Mapping[str, HasSplit]) -> dict[str, int]:
+    """The number of each image's split."""
+    return {path: what.split for path, what in given.items()}
+
+
+def good_images(root: Path, seen: Mapping[str, Seen], faults: list[Fault]) -> FileImages | None:
+    """The images that no fault leaves out; None when there are none, or when a fault is fatal."""
+    out = {path for fault in faults for path in fault.leave_out}
+    paths = tuple(path for path in seen if path not in out)
+    if not paths or any(fault.fatal for fault in faults):
+        return None
+    sizes = np.array([(seen[path].width, seen[path].height) for path in paths], np.int32)
+    return FileImages(root, paths, sizes, grey=not any(seen[path].colour for path in paths))
 
 
 def _build(
     root: Path, told: Labels, seen: Mapping[str, Seen], faults: list[Fault], notes: list[Note]
 ) -> Dataset | None:
-    out = {path for fault in faults for path in fault.leave_out}
-    paths = tuple(path for path in seen if path not in out)
-    if not paths or any(fault.fatal for fault in faults):
+    images = good_images(root, seen, faults)
+    if images is None:
         return None
-    given = [told.given.get(path, Given("", TRAIN, path)) for path in paths]
+    given = [told.given.get(path, Given("", TRAIN, path)) for path in images.files]
     classes = sorted_classes({what.label for what in given if what.label})
     index = {name: number for number, name in enumerate(classes)} | {"": UNLABELLED}
-    sizes = np.array([(seen[path].width, seen[path].height) for path in paths], np.int32)
     return Dataset(
         name=root.resolve().name,
         classes=classes,
-        paths=paths,
+        paths=images.files,
         splits=np.array([what.split for what in given], np.int8),
         labels=np.array([index[what.label] for what in given], np.int64),
-        images=FileImages(root, paths, sizes, grey=not any(seen[path].colour for path in paths)),
-        flip=_flip(sizes),
+        images=images,
+        flip=flip_of(images),
         notes=shortened(notes),
     )
 
@@ -164,5 +192,6 @@ def sorted_classes(names: set[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (numbers[name], name)))
 
 
-def _flip(sizes: np.ndarray) -> Flip:
-    return "horizontal" if np.median(sizes.min(axis=1)) > _SMALL else "none"
+def flip_of(images: FileImages) -> Flip:
+    """Small pictures are not to be mirrored."""
+    return "horizontal" if np.median(images.sizes.min(axis=1)) > _SMALL else "none"

@@ -1,5 +1,6 @@
 """The official file formats of the known data sets, read without pickle. Pixels come as (N, H, W, C) uint8."""
 
+import csv
 import gzip
 import struct
 import zipfile
@@ -21,6 +22,7 @@ _DAMAGE = (
     TypeError,
     ValueError,
     AttributeError,
+    csv.Error,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,

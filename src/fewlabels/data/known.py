@@ -9,6 +9,7 @@ from fewlabels.data import cars, cub200, formats
 from fewlabels.data.class_names import CIFAR10, CIFAR100, DIGITS, STL10
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.data.formats import Part
+from fewlabels.data.locate import first, need
 from fewlabels.data.official_lists import OfficialLists
 from fewlabels.errors import UserError
 
@@ -65,14 +66,14 @@ def _digit_scenes(root: Path) -> Dataset:
 @_register("mnist")
 def _mnist(root: Path) -> Dataset:
     """60,000 / 10,000 of 28 x 28: ``mnist.npz`` or the four idx files."""
-    if npz := _first(root, ["mnist.npz"]):
+    if npz := first(root, ["mnist.npz"]):
         return _dataset("mnist", DIGITS, "none", *_split(npz))
     folders = ("", "mnist/", "MNIST/raw/")
     files = []
     for stem in ("train-images", "train-labels", "t10k-images", "t10k-labels"):
         kind = "idx3-ubyte" if stem.endswith("images") else "idx1-ubyte"
         names = [f"{folder}{stem}{dot}{kind}{end}" for folder in folders for dot in "-." for end in ("", ".gz")]
-        files.append(_need("mnist", root, names, shown=["mnist.npz", f"{stem}-{kind}"]))
+        files.append(need("mnist", root, names, shown=["mnist.npz", f"{stem}-{kind}"]))
     train, test = formats.read_idx(files[0], files[1]), formats.read_idx(files[2], files[3])
     return _dataset("mnist", DIGITS, "none", [train], test)
 
@@ -80,10 +81,10 @@ def _mnist(root: Path) -> Dataset:
 @_register("usps")
 def _usps(root: Path) -> Dataset:
     """7,291 / 2,007 of 16 x 16: ``usps.npz``, or zip.train and zip.test in text."""
-    if npz := _first(root, ["usps.npz"]):
+    if npz := first(root, ["usps.npz"]):
         return _dataset("usps", DIGITS, "none", *_split(npz))
     train, test = (
-        formats.read_zip_text(_need("usps", root, [name, f"{name}.gz"], shown=["usps.npz", name]))
+        formats.read_zip_text(need("usps", root, [name, f"{name}.gz"], shown=["usps.npz", name]))
         for name in ("zip.train", "zip.test")
     )
     return _dataset("usps", DIGITS, "none", [train], test)
@@ -92,7 +93,7 @@ def _usps(root: Path) -> Dataset:
 @_register("cifar10")
 def _cifar10(root: Path) -> Dataset:
     """50,000 / 10,000 of 32 x 32: ``cifar10.npz`` or the binary version."""
-    if npz := _first(root, ["cifar10.npz"]):
+    if npz := first(root, ["cifar10.npz"]):
         return _dataset("cifar10", CIFAR10, "horizontal", *_split(npz))
     names = [f"data_batch_{number}.bin" for number in range(1, 6)]
     *train, test = _cifar_files("cifar10", root, [*names, "test_batch.bin"], "cifar-10-batches-bin")
@@ -102,7 +103,7 @@ def _cifar10(root: Path) -> Dataset:
 @_register("cifar100")
 def _cifar100(root: Path) -> Dataset:
     """50,000 / 10,000 of 32 x 32 with the 100 fine labels: ``cifar100.npz`` or the binary version."""
-    if npz := _first(root, ["cifar100.npz"]):
+    if npz := first(root, ["cifar100.npz"]):
         return _dataset("cifar100", CIFAR100, "horizontal", *_split(npz))
     train, test = _cifar_files("cifar100", root, ["train.bin", "test.bin"], "cifar-100-binary")
     return _dataset("cifar100", CIFAR100, "horizontal", [formats.read_cifar([train], 2)], formats.read_cifar([test], 2))
@@ -112,7 +113,7 @@ def _cifar100(root: Path) -> Dataset:
 def _svhn(root: Path) -> Dataset:
     """73,257 / 26,032 of 32 x 32: the cropped digits, without the extra ones."""
     train, test = (
-        formats.read_svhn(_need("svhn", root, [f"{name}_32x32.mat", f"svhn/{name}_32x32.mat"]))
+        formats.read_svhn(need("svhn", root, [f"{name}_32x32.mat", f"svhn/{name}_32x32.mat"]))
         for name in ("train", "test")
     )
     return _dataset("svhn", DIGITS, "none", [train], test)
@@ -123,7 +124,7 @@ def _stl10(root: Path) -> Dataset:
     """5,000 and 100,000 without label / 8,000 of 96 x 96."""
     folder = "stl10_binary"
     files = {
-        name: _need("stl10", root, [f"{folder}/{name}.bin"])
+        name: need("stl10", root, [f"{folder}/{name}.bin"])
         for name in ("train_X", "train_y", "unlabeled_X", "test_X", "test_y")
     }
     train = [formats.read_stl(files["train_X"], files["train_y"]), formats.read_stl(files["unlabeled_X"], None)]
@@ -134,7 +135,7 @@ def _stl10(root: Path) -> Dataset:
 @_register("cub200")
 def _cub200(root: Path) -> OfficialLists:
     """CUB-200-2011: 5,994 / 5,794 photographs of 200 kinds of bird, whole; its boxes are not read."""
-    files = {name: _need("cub200", root, [f"CUB_200_2011/{name}.txt", f"{name}.txt"]) for name in cub200.FILES}
+    files = {name: need("cub200", root, [f"CUB_200_2011/{name}.txt", f"{name}.txt"]) for name in cub200.FILES}
     return cub200.read_lists(files)
 
 
@@ -142,14 +143,14 @@ def _cub200(root: Path) -> OfficialLists:
 def _cars(root: Path) -> OfficialLists:
     """Stanford Cars: 8,144 / 8,041 photographs of 196 models, whole: ``car_ims`` and its list, or the devkit."""
     folders = ("", "stanford_cars/", "cars/")
-    single = _first(root, [f"{folder}cars_annos.mat" for folder in folders])
+    single = first(root, [f"{folder}cars_annos.mat" for folder in folders])
     if single and (single.parent / "car_ims").is_dir():
         return cars.read_single(single)
     hint = f" ('{single}' is there, but not its images 'car_ims')" if single else ""
     files = {}
     for name in cars.FILES:
         names = [f"{folder}{devkit}{name}.mat" for folder in folders for devkit in ("devkit/", "")]
-        files[name] = _need("cars", root, names, names[:1] if single else [names[0], "cars_annos.mat"], hint)
+        files[name] = need("cars", root, names, names[:1] if single else [names[0], "cars_annos.mat"], hint)
     beside = files["cars_train_annos"].parent
     return cars.read_devkit(files, beside.parent if beside.name == "devkit" else beside)
 
@@ -157,24 +158,11 @@ def _cars(root: Path) -> OfficialLists:
 KNOWN_NAMES = tuple(_READERS)
 
 
-def _first(root: Path, names: Sequence[str]) -> Path | None:
-    return next((root / name for name in names if (root / name).is_file()), None)
-
-
-def _need(dataset: str, root: Path, names: Sequence[str], shown: Sequence[str] = (), hint: str = "") -> Path:
-    if found := _first(root, names):
-        return found
-    looked = " or ".join(f"'{root / name}'" for name in shown or names[:1])
-    raise UserError(
-        f"no file {looked} for the data set '{dataset}'{hint}; put it there, or name the folder it is in with --root"
-    )
-
-
 def _cifar_files(dataset: str, root: Path, names: Sequence[str], folder: str) -> list[Path]:
     pickled = root / ("cifar-10-batches-py" if dataset == "cifar10" else "cifar-100-python")
     hint = f" ('{pickled.name}' is pickled, which is not read: get the *binary* version)" if pickled.exists() else ""
     shown = [f"{dataset}.npz"]
-    return [_need(dataset, root, [f"{folder}/{name}"], [*shown, f"{folder}/{name}"], hint) for name in names]
+    return [need(dataset, root, [f"{folder}/{name}"], [*shown, f"{folder}/{name}"], hint) for name in names]
 
 
 def _split(npz: Path) -> tuple[list[Part], Part]:

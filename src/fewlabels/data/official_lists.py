@@ -37,7 +37,7 @@ def survey_lists(lists: OfficialLists, progress: Progress | None = None) -> Surv
     Raises:
         UserError: a folder of images is not there, or holds none.
     """
-    found = _find(lists)
+    found = find_parts(lists.name, lists.folder, lists.parts)
     told = read_table(lists.rows, found.files)
     listed = [file for file in found.files if file in told.given]
     if others := len(found.files) - len(listed):
@@ -46,13 +46,18 @@ def survey_lists(lists: OfficialLists, progress: Progress | None = None) -> Surv
     return replace(result, dataset=result.dataset and _official(result.dataset, lists))
 
 
-def _find(lists: OfficialLists) -> Found:
+def find_parts(name: str, root: Path, parts: Sequence[str]) -> Found:
+    """The images in some folders of a known data set.
+
+    Raises:
+        UserError: a folder is not there, or holds no image.
+    """
     found = Found()
-    for part in lists.parts:
-        folder = lists.folder / part
+    for part in parts:
+        folder = root / part
         if not folder.is_dir():
             mend = "unpack them there, or name the folder that holds them and the lists with --root"
-            raise UserError(f"no folder '{folder}' with the images of '{lists.name}'; {mend}")
+            raise UserError(f"no folder '{folder}' with the images of '{name}'; {mend}")
         inside = find_images(folder)
         found.files += [f"{part}/{file}" for file in inside.files]
         found.faults += [replace(fault, where=f"{part}/{fault.where}") for fault in inside.faults]

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
 from fewlabels.data.csv_labels import Given
@@ -14,26 +14,38 @@ IMBALANCE = 5
 """A note is due when one class has more than this many times the labels of another."""
 
 
+def misspelt(counts: Mapping[str, int]) -> dict[str, str]:
+    """Names that differ from a more frequent one only in case or spaces, each with that one."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        alike["".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
+    return {other: most for most, *others in alike.values() for other in others}
+
+
 def spelling(given: Mapping[str, Given]) -> list[Fault]:
     """Labels that differ only in case or spaces are one class, misspelt; the rarer spelling is the fault."""
     written: dict[str, list[str]] = defaultdict(list)
     for path, (label, _, _) in given.items():
         if label:
             written[label].append(path)
-    alike: dict[str, list[str]] = defaultdict(list)
-    for label in sorted(written, key=lambda label: (-len(written[label]), label)):
-        alike["".join(unicodedata.normalize("NFKC", label).casefold().split())].append(label)
     faults = []
-    for most, *others in alike.values():
-        for label in others:
-            paths = written[label]
-            what = f"label '{label}' ({len(paths)}x) differs from '{most}' ({len(written[most])}x) only in form"
-            faults.append(Fault(given[paths[0]].where, what, "write both the same way", tuple(paths)))
+    for label, most in misspelt({label: len(paths) for label, paths in written.items()}).items():
+        paths = written[label]
+        what = f"label '{label}' ({len(paths)}x) differs from '{most}' ({len(written[most])}x) only in form"
+        faults.append(Fault(given[paths[0]].where, what, "write both the same way", tuple(paths)))
     return faults
 
 
-def duplicates(seen: Mapping[str, Seen], given: Mapping[str, Given]) -> tuple[list[Fault], list[Note]]:
-    """Files of the same bytes: a fault with two labels, or in test and elsewhere; else a note."""
+def duplicates(
+    seen: Mapping[str, Seen], splits: Mapping[str, int], contradiction: Callable[[list[str]], tuple[str, str] | None]
+) -> tuple[list[Fault], list[Note]]:
+    """Files of the same bytes: a fault if what is said of them contradicts, or in test and elsewhere; else a note.
+
+    Args:
+        seen: all images.
+        splits: of the images of which something is said; the others are training images.
+        contradiction: of images that are the same, the first of two that are labelled differently, and how.
+    """
     same: dict[str, list[str]] = defaultdict(list)
     for path, what in seen.items():
         if not what.fault:
@@ -42,24 +54,29 @@ def duplicates(seen: Mapping[str, Seen], given: Mapping[str, Given]) -> tuple[li
     for paths in same.values():
         if len(paths) == 1:
             continue
-        labels: dict[str, str] = {}
-        for path in paths:
-            if path in given and given[path].label:
-                labels.setdefault(given[path].label, path)
-        splits = {path: given[path].split if path in given else TRAIN for path in paths}
-        tests = [path for path in paths if splits[path] == TEST]
-        others = [path for path in paths if splits[path] != TEST]
-        if len(labels) > 1:
-            (label, path), (other, copy), *_ = labels.items()
-            what = f"the same bytes as '{copy}', but labelled '{label}' and that '{other}'"
-            faults.append(Fault(path, what, "mend one label", tuple(paths)))
+        tests = [path for path in paths if splits.get(path, TRAIN) == TEST]
+        others = [path for path in paths if splits.get(path, TRAIN) != TEST]
+        if contradicts := contradiction(paths):
+            faults.append(Fault(*contradicts, "mend one label", tuple(paths)))
         elif tests and others:
-            where = SPLITS[splits[others[0]]]
+            where = SPLITS[splits.get(others[0], TRAIN)]
             what = f"a {where} image, the same bytes as '{tests[0]}' in test"
             faults.append(Fault(others[0], what, "delete one of them", tuple(others)))
         else:
             notes += [Note("an exact copy", f"'{path}' is an exact copy of '{paths[0]}'") for path in paths[1:]]
     return faults, notes
+
+
+def two_labels(given: Mapping[str, Given], paths: list[str]) -> tuple[str, str] | None:
+    """The first of two images of the same bytes with different labels, and what is wrong with it."""
+    labels: dict[str, str] = {}
+    for path in paths:
+        if path in given and given[path].label:
+            labels.setdefault(given[path].label, path)
+    if len(labels) < 2:
+        return None
+    (label, path), (other, copy), *_ = labels.items()
+    return path, f"the same bytes as '{copy}', but labelled '{label}' and that '{other}'"
 
 
 def without_label(given: Mapping[str, Given]) -> list[Fault]:
@@ -87,11 +104,11 @@ def other_folder(given: Mapping[str, Given]) -> list[Note]:
     return notes
 
 
-def other_split(paths: list[str], given: Mapping[str, Given]) -> list[Note]:
+def other_split(paths: list[str], splits: Mapping[str, int]) -> list[Note]:
     """Images that are trained on although their top folder is called val or test."""
     notes = []
     for name in SPLITS[1:]:
-        inside = [p for p in paths if p.startswith(f"{name}/") and (p not in given or given[p].split == TRAIN)]
+        inside = [p for p in paths if p.startswith(f"{name}/") and splits.get(p, TRAIN) == TRAIN]
         if inside:
             text = f"{len(inside)} images in {name}/ are used for training: the labels do not put them into '{name}'"
             notes.append(Note("", text))

@@ -14,6 +14,10 @@ class LabelSplit:
     """Row numbers of a data set, int64 and sorted. Hidden labels stay behind in the data set, for evaluation alone."""
 
     labelled: np.ndarray
+    """The images that come with what is known of them."""
+    given: np.ndarray
+    """What training sees of every row of the data set: (N,) int64 class or UNLABELLED; in multi-label tasks (N, K) int8
+    marks. Nothing of validation and test images."""
     pool: np.ndarray
     """What unlabelled batches are drawn from: all training images, or those without a label; where
     ``Dataset.labelable`` marks some images, none of those."""
@@ -59,7 +63,9 @@ def draw(
     val = np.concatenate([dataset.rows(VAL), *(rows[:n] for rows, n in zip(chosen, held, strict=True))])
     labelled = np.sort(np.concatenate([rows[n:] for rows, n in zip(chosen, held, strict=True)]))
     unlabelled = np.setdiff1d(streamed, val if pool == "all" else np.union1d(labelled, val))
-    return LabelSplit(labelled, unlabelled, np.sort(val), dataset.rows(TEST))
+    given = np.full(len(dataset), UNLABELLED)
+    given[labelled] = dataset.labels[labelled]
+    return LabelSplit(labelled, given, unlabelled, np.sort(val), dataset.rows(TEST))
 
 
 def _wanted(have: list[int], dataset: Dataset, num_labels: int | None, fraction: float | None) -> list[int]:

@@ -14,7 +14,7 @@ from fewlabels.errors import UserError, nearest
 if TYPE_CHECKING:
     from fewlabels.methods.method import Method, Parameters
 
-TASKS = ("classify",)
+TASKS = ("classify", "multilabel")
 LEFT_OUT = {
     "ccn": "Wu et al., CVPR 2019",
     "tssdl": "Shi et al., ECCV 2018",
@@ -38,9 +38,21 @@ def method_file(name: str, task: str = "classify") -> Path:
             f"'{name}' ({LEFT_OUT[name]}) is not here: neither its full definition nor its authors' code could be had, "
             "and a guess would not be that method; `fewlabels methods` lists what there is"
         )
-    if name not in files:
-        raise UserError(f"there is no method '{name}'; {nearest(name, files)}")
-    return files[name]
+    if name in files:
+        return files[name]
+    others = [other for other in TASKS if name in method_files(other)]
+    if others:
+        raise UserError(f"'{name}' is a method of --task {' and '.join(others)}, not of {task}; {nearest(name, files)}")
+    every = dict.fromkeys(known for other in TASKS for known in method_files(other))
+    raise UserError(f"there is no method '{name}'; {nearest(name, list(every))}")
+
+
+def tasks_of(name: str) -> list[str]:
+    """The tasks that have a method of this name, or a :class:`UserError` that names the nearest method of any."""
+    found = [task for task in TASKS if name in method_files(task)]
+    if not found:
+        method_file(name)
+    return found
 
 
 def load_method(name: str, task: str = "classify") -> "type[Method]":
@@ -89,8 +101,8 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         return text == "true"
     if kind is not bool:
         try:
-            return kind(value)
-        except (TypeError, ValueError):
+            return kind(str(value))
+        except ValueError:
             pass
     words = {int: "a whole number", float: "a number", bool: "true or false"}
     raise UserError(f"--method.{name} is {words.get(kind, kind.__name__)}, not '{value}'")

@@ -1,12 +1,15 @@
 """What a method is: views in, named losses out. Everything else follows from the file being there."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from fewlabels.errors import UserError
+from fewlabels.methods.ranges import Range
 from fewlabels.models.build import HeadKind
 from fewlabels.models.classifier import Classifier
 from fewlabels.randomness import Draws
@@ -18,7 +21,7 @@ class Losses(NamedTuple):
     terms: dict[str, Tensor]
     """Named scalars; their sum is minimised."""
     kept: Tensor | None = None
-    """(muB,) bool: which pseudo-labels took part; None where the method makes none."""
+    """(muB,) bool, in multi-label tasks (B, K): which pseudo-labels took part; None where the method makes none."""
 
 
 class Labelled(NamedTuple):
@@ -116,15 +119,40 @@ class Network(NamedTuple):
 
 @dataclass(frozen=True)
 class Parameters:
-    """Base of every method's hyper-parameters: a field is ``parameter(default, help)``, its default the paper's."""
+    """Base of every method's hyper-parameters: a field is :func:`parameter`, its default the paper's.
+
+    To make one with a number out of its range is a :class:`UserError`.
+    """
+
+    def __post_init__(self) -> None:
+        for declared in fields(self):
+            value, allowed = getattr(self, declared.name), declared.metadata["range"]
+            if allowed is not None and value not in allowed:
+                raise UserError(f"--method.{declared.name} {value} is out of range; give {allowed.advice}")
 
     def validate(self, num_classes: int) -> None:
-        """Raise :class:`UserError` for values that can't work; called before anything is trained."""
+        """Raise :class:`UserError` for values that don't go with the number of classes or with one another.
+
+        Called before anything is trained. What one number may be is said where it is declared.
+        """
 
 
-def parameter(default: Any, help: str) -> Any:
-    """Declare one hyper-parameter; ``help`` says what it is and where in the paper its default stands."""
-    return field(default=default, metadata={"help": help})
+def parameter(
+    default: Any, help: str, *, least: float = -inf, most: float = inf, above: float = -inf, below: float = inf
+) -> Any:
+    """Declare one hyper-parameter.
+
+    Args:
+        default: the paper's.
+        help: what it is, and where in the paper its default stands.
+        least: of a number, the lowest that will do; the infinities and nan never do.
+        most: the highest that will do.
+        above: what it must be greater than.
+        below: what it must be less than.
+    """
+    whole = type(default) is int
+    allowed = Range(least, most, above, below, whole) if whole or type(default) is float else None
+    return field(default=default, metadata={"help": help, "range": allowed})
 
 
 class Method(nn.Module, ABC):
@@ -190,7 +218,9 @@ class Method(nn.Module, ABC):
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """(N,) bool: would these (N, K) predictions be trusted as labels? The ledger's column ``accepted``."""
+        """Would these (N, K) predictions be trusted as labels? The ledger's column ``accepted``: (N,) bool, in
+        multi-label tasks (N, K).
+        """
         return probabilities.amax(1) >= 0.95
 
     def perturbed(self, model: Classifier, x: Tensor, draws: Draws) -> Tensor | None:

@@ -27,11 +27,16 @@ class evaluating:
 
 
 @torch.inference_mode()
-def probabilities(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
-    """(N, K) float32 softmax on the CPU."""
+def logits(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+    """(N, K) float32 on the CPU."""
     with evaluating(model):
-        parts = [model(x).float().softmax(1).cpu() for x in inputs]
+        parts = [model(x).float().cpu() for x in inputs]
     return torch.cat(parts) if parts else torch.zeros(0, model.num_classes)
+
+
+def probabilities(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+    """(N, K) float32 on the CPU: one class of K per image."""
+    return logits(model, inputs).softmax(1)
 
 
 @torch.inference_mode()

@@ -9,6 +9,8 @@ Row = dict[str, float | None]
 _TITLES = {
     "test_accuracy": "Accuracy on the test images",
     "val_accuracy": "Accuracy on the validation images",
+    "test_mAP": "mAP on the test images",
+    "val_mAP": "mAP on the validation images",
     "share_kept": "Share kept of the pseudo-labels",
     "pseudo_label_accuracy": "Accuracy of the pseudo-labels kept",
     "loss": "Loss",
@@ -39,7 +41,12 @@ def history_charts(run: RunSummary) -> str:
         Series("test", _points(history, "test_accuracy"), 0),
         Series("validation", _points(history, "val_accuracy"), 3),
     ]
+    precision = [
+        Series("test", _points(history, "test_mAP"), 0),
+        Series("validation", _points(history, "val_mAP"), 3),
+    ]
     charts = [
+        line_chart("Mean average precision", precision, shares=True, bounds=(None, 1)),
         line_chart("Accuracy", accuracy, shares=True, bounds=(None, 1)),
         line_chart("Pseudo-labels: share kept", kept, shares=True, bounds=(0, 1)),
         _loss_chart(history),

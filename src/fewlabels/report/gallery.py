@@ -9,8 +9,8 @@ from torch import Tensor
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, Dataset
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.example import Example
-from fewlabels.report.ledger import Predictions, given_labels
 from fewlabels.report.thumbnail import thumbnail
+from fewlabels.tasks.task import Predictions
 from fewlabels.training.experiment import Prepared
 
 PER_CLASS = 4
@@ -35,7 +35,7 @@ class Gallery:
         self.prepared, self.probabilities = prepared, predictions.probabilities
         self.guess = predictions.probabilities.argmax(1)
         """(N,) int64: the model's class of every image."""
-        self.given = torch.from_numpy(given_labels(prepared.dataset, prepared.split))
+        self.given = torch.from_numpy(prepared.split.given)
         """(N,) int64: the label that training saw, or UNLABELLED."""
         self.confidence = predictions.probabilities.amax(1)
 

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import yaml
 
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import convert, load_method
+from fewlabels.methods.catalogue import TASKS, convert, load_method
 from fewlabels.options import TrainOptions, flag, read_config
 from fewlabels.report.ledger import check_same_split, write_ledger
 from fewlabels.training.experiment import Prepared
@@ -53,7 +53,7 @@ def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, A
         asked = getattr(options, f.name)
         if f.name not in (*_MOVABLE, "parameters") and asked != f.default:
             yield flag(f.name), asked, getattr(stored, f.name)
-    kinds = get_type_hints(load_method(stored.method).hyperparameters)
+    kinds = get_type_hints(load_method(stored.method, stored.task or TASKS[0]).hyperparameters)
     for name, value in options.parameters.items():  # typed ones are text: 1 is the stored 1.0
         yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
 
@@ -69,9 +69,9 @@ def describe(prepared: Prepared, versions: dict[str, Any]) -> dict[str, Any]:
 def open_folder(out: Path, config: dict[str, Any], prepared: Prepared, resume: bool) -> None:
     """Write the configuration and the split, or check that a resumed run still has the images it began with."""
     if resume and (out / "labels.csv").exists():
-        check_same_split(out / "labels.csv", prepared.dataset, prepared.split)
+        check_same_split(out / "labels.csv", prepared.task, prepared.dataset, prepared.split)
         return
     out.mkdir(parents=True, exist_ok=True)
     # The configuration comes first: it is what makes the folder a run that can be resumed after a kill right here.
     write_text(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_ledger(out / "labels.csv", prepared.dataset, prepared.split, None)
+    write_ledger(out / "labels.csv", prepared.task, prepared.dataset, prepared.split, None)

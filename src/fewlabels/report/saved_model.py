@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from fewlabels.errors import UserError
+from fewlabels.methods.catalogue import TASKS
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
 from fewlabels.options import LIMITS
@@ -52,8 +53,8 @@ def load_model(run: Path, device: torch.device) -> SavedModel:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{about} is not a model description; train the run again") from None
     spec = ModelSpec.from_dict(content, source=str(about))
-    if len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
-        raise UserError(f"{about}: its classes or its image_size can't be those of a run; train the run again")
+    if task not in TASKS or len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
+        raise UserError(f"{about}: its task, classes or image_size can't be those of a run; train the run again")
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError, ValueError):

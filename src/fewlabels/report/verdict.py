@@ -6,6 +6,7 @@ from fewlabels.evaluation.collapse import collapse_note, imbalance_note
 from fewlabels.report.markup import NBSP, interval, percent, plural
 from fewlabels.report.summary import RunSummary
 
+_KINDS = {"test": "test images", "val": "validation images"}
 _WIDE = 0.1
 _MISCALIBRATED = 0.1
 
@@ -19,8 +20,20 @@ def accuracy_source(run: RunSummary) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+def average_precision(run: RunSummary) -> tuple[str, dict[str, Any]] | None:
+    """The best evidence of a multi-label run: the test split, else the validation split."""
+    for split in ("test", "val"):
+        figures = run.metrics.get(split) or {}
+        if figures.get("mAP") is not None:
+            return split, figures
+    return None
+
+
 def headline(run: RunSummary) -> str:
     """The one sentence to remember."""
+    if marks := average_precision(run):
+        split, figures = marks
+        return f"Mean average precision {percent(figures['mAP'])} on {figures['num_images']:,} {_KINDS[split]}"
     source = accuracy_source(run)
     if source is None:
         return "How accurate the model is can't be said: there are neither test images nor enough labels"
@@ -35,6 +48,12 @@ def headline(run: RunSummary) -> str:
 
 def certainty(run: RunSummary) -> str:
     """What stands under the headline: the interval, and what the estimate is when it is one."""
+    if marks := average_precision(run):
+        return (
+            f"If all images were ranked by one class after the other, this is how pure the top of the lists is. At a "
+            f"probability of 0.5, {percent(marks[1]['OP'])} of the classes that it names are there, and it names "
+            f"{percent(marks[1]['OR'])} of those that are there."
+        )
     source = accuracy_source(run)
     if source is None:
         return "Label a few more images of every class, or set some labelled images aside as a test split."

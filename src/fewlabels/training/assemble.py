@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from fewlabels.data.dataset import UNLABELLED
 from fewlabels.errors import UserError
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.sampling.schedule import Stream
@@ -59,8 +58,7 @@ def make_feed(prepared: Prepared, fabric: Fabric, progress: Progress) -> Feed:
     ranks = (fabric.global_rank, fabric.world_size)
     labelled = Stream(torch.from_numpy(split.labelled), size, options.seed, "labelled", *ranks)
     unlabelled = Stream(torch.from_numpy(split.pool), size * mu, options.seed, "unlabelled", *ranks) if mu else None
-    labels = torch.full((len(prepared.dataset),), UNLABELLED)
-    labels[split.labelled] = torch.from_numpy(prepared.dataset.labels)[split.labelled]
+    labels = torch.from_numpy(split.given)
     maker = make_views(prepared, progress)
     rounds = Rounds.of(prepared.method.rounds, options.steps)
     return Feed(maker, labelled, unlabelled, labels.to(fabric.device), rounds, options.seed)

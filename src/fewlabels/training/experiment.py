@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from fewlabels.augment.views import Normalize, View, make_view
-from fewlabels.data.dataset import TRAIN, UNLABELLED, ArrayImages, Dataset
-from fewlabels.data.split import LabelSplit, draw
+from fewlabels.data.dataset import TRAIN, ArrayImages, Dataset
+from fewlabels.data.split import LabelSplit
 from fewlabels.data.store import Store, open_store
-from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method, make_parameters
 from fewlabels.methods.method import Method, Network, Problem
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.inference import features, probabilities
+from fewlabels.models.inference import features
 from fewlabels.models.precision import Precision
 from fewlabels.models.weights import Weights, load_weights, resolve_weights
 from fewlabels.options import TrainOptions
 from fewlabels.randomness import key_of, permutation
+from fewlabels.tasks.task import Task
 from fewlabels.training.defaults import Facts
 from fewlabels.training.images import Images
 
@@ -33,6 +33,7 @@ Plain = Callable[[Tensor], Iterable[Tensor]]
 class Prepared(NamedTuple):
     """The pieces, before anything moved."""
 
+    task: Task
     options: TrainOptions
     dataset: Dataset
     split: LabelSplit
@@ -71,17 +72,6 @@ def is_grey(dataset: Dataset) -> bool:
     return images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
 
 
-def draw_split(dataset: Dataset, options: TrainOptions) -> LabelSplit:
-    """The run's labels, and a check that the pool and the labels go together."""
-    assert options.label_seed is not None
-    split = draw(
-        dataset, options.label_seed, options.num_labels, options.label_fraction, options.val_fraction, options.pool
-    )
-    if not len(split.pool):
-        raise UserError("no unlabelled image is left with --pool unlabelled; use --pool all or label fewer")
-    return split
-
-
 def statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation per channel, for pixels from 0 to 1, of at most 2000 training images."""
     train = torch.from_numpy(dataset.rows(TRAIN))
@@ -109,14 +99,16 @@ def make_model_spec(
     )  # fmt: skip
 
 
-def prepare(options: TrainOptions, dataset: Dataset, device: torch.device, precision: Precision) -> Prepared:
+def prepare(
+    task: Task, options: TrainOptions, dataset: Dataset, device: torch.device, precision: Precision
+) -> Prepared:
     """Build everything. ``options`` are decided: nothing in them is None that the rule decides."""
     assert options.backbone is not None
     assert options.weights is not None
     assert options.image_size is not None
     assert options.flip is not None
-    split = draw_split(dataset, options)
-    kind = load_method(options.method)
+    kind = load_method(options.method, task.name)
+    split = task.draw(dataset, options, kind)
     parameters = make_parameters(kind, options.parameters, len(dataset.classes))
     channels = 1 if is_grey(dataset) and options.weights == "none" else 3
     weights = resolve_weights(options.backbone, options.weights, channels, options.image_size)
@@ -138,7 +130,8 @@ def prepare(options: TrainOptions, dataset: Dataset, device: torch.device, preci
         for asked in (kind.labelled_views, kind.unlabelled_views)
     ]
     return Prepared(
-        options, dataset, split, Images(store, to_input), spec, method.to(device), views[0], views[1], precision, notes,
+        task, options, dataset, split, Images(store, to_input), spec, method.to(device), views[0],
+        views[1], precision, notes,
     )  # fmt: skip
 
 
@@ -147,7 +140,9 @@ def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, po
     assert options.steps is not None
     assert options.batch_size is not None
     seen = options.steps * options.batch_size * pooled.mu if pooled is not None else 0
-    return Problem(len(dataset.classes), len(dataset), len(split.labelled), seen / len(split.pool), options.steps)
+    return Problem(
+        len(dataset.classes), len(dataset), len(split.labelled), seen / max(1, len(split.pool)), options.steps
+    )
 
 
 def _free_memory() -> float:
@@ -165,6 +160,7 @@ def _free_memory() -> float:
 class TrainingPool:
     """All training images, as :class:`fewlabels.methods.method.Pool` promises them."""
 
+    task: Task
     averaged: Classifier
     plain: Plain
     rows: Tensor
@@ -177,12 +173,12 @@ class TrainingPool:
 
     def probabilities(self, model: Classifier, rows: Tensor) -> Tensor:
         """Class probabilities of the images as they are."""
-        return probabilities(model, self.plain(rows))
+        return self.task.probabilities(model, self.plain(rows))
 
 
 def training_pool(prepared: Prepared, averaged: Classifier, plain: Plain) -> TrainingPool:
     """The pool of a run."""
     pool, labelled = torch.from_numpy(prepared.split.pool), torch.from_numpy(prepared.split.labelled)
-    labels = torch.from_numpy(prepared.dataset.labels)[labelled]
-    assert bool((labels != UNLABELLED).all())
-    return TrainingPool(averaged, plain, pool, labelled, labels)
+    return TrainingPool(
+        prepared.task, averaged, plain, pool, labelled, torch.from_numpy(prepared.split.given)[labelled]
+    )

@@ -91,7 +91,7 @@ class Feed:
     labelled: Stream
     unlabelled: Stream | None
     labels: Tensor
-    """(N,) int64 on the device, filled for labelled rows only."""
+    """``LabelSplit.given`` on the device."""
     rounds: Rounds
     seed: int
 

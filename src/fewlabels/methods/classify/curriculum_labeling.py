@@ -6,7 +6,6 @@ from math import ceil
 import torch
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, Problem, parameter
 from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
@@ -17,16 +16,13 @@ from fewlabels.models.classifier import Classifier
 class CurriculumLabelingParameters(Parameters):
     """Defaults of the authors' code (uvavision/Curriculum-Labeling)."""
 
-    step: float = parameter(0.2, "share of the pool that is added with each round, surest first, until all is used")
+    step: float = parameter(
+        0.2, "share of the pool that is added with each round, surest first, until all is used", least=0.01, most=1
+    )  # with a smaller one the run is all rounds
     labelled_weight: float = parameter(
-        1.0, "what a labelled image counts beside one of the set; more helps where labels are few"
+        1.0, "what a labelled image counts beside one of the set; more helps where labels are few", above=0
     )
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """The step is a share, and not so small that the run is all rounds."""
-        if not 0.01 <= self.step <= 1:
-            raise UserError(f"--method.step {self.step} is out of range; give a share from 0.01 to 1")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 class CurriculumLabeling(Method):

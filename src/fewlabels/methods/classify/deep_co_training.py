@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.adversarial import fast_gradient_sign
 from fewlabels.methods.consistency import target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, parameter
@@ -19,23 +18,21 @@ from fewlabels.models.statistics import fixed_statistics
 class DeepCoTrainingParameters(Parameters):
     """Defaults of the paper's CIFAR-10 runs."""
 
-    agreement: float = parameter(10.0, "lambda_cot: weight of the divergence between the networks")
-    difference: float = parameter(0.5, "lambda_diff: weight of the loss on the other network's adversarial examples")
-    eps: float = parameter(
-        0.08, "change of each value, in standard deviations of the pixels: the paper's 0.02 of 0..1 at CIFAR-10's 0.25"
+    agreement: float = parameter(10.0, "lambda_cot: weight of the divergence between the networks", least=0)
+    difference: float = parameter(
+        0.5, "lambda_diff: weight of the loss on the other network's adversarial examples", least=0
     )
-    ramp: float = parameter(0.133, "share of the run over which both weights grow (paper: 80 of 600 epochs)")
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch (paper: in the proportion of the data)")
-
-    def validate(self, num_classes: int) -> None:
-        """Weights are not negative, the change is positive, the ramp is a share."""
-        for name in ("agreement", "difference"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
-        if not 0 < self.eps < float("inf"):
-            raise UserError(f"--method.eps {self.eps} is out of range; give a value above 0")
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a value from 0 to 1")
+    eps: float = parameter(
+        0.08,
+        "change of each value, in standard deviations of the pixels: the paper's 0.02 of 0..1 at CIFAR-10's 0.25",
+        above=0,
+    )
+    ramp: float = parameter(
+        0.133, "share of the run over which both weights grow (paper: 80 of 600 epochs)", least=0, most=1
+    )
+    mu: int = parameter(
+        7, "unlabelled images per labelled image in a batch (paper: in the proportion of the data)", least=1
+    )
 
 
 def jensen_shannon(first: Tensor, second: Tensor) -> Tensor:

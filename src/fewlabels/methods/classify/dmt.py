@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits, target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, Problem, parameter
 from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
@@ -20,24 +19,18 @@ from fewlabels.models.classifier import Classifier
 class DmtParameters(Parameters):
     """Defaults of the authors' CIFAR-10 runs (voldemortX/DST-CBC)."""
 
-    agreement: float = parameter(4.0, "gamma_1: power of the label's probability where the learner agrees")
-    disagreement: float = parameter(4.0, "gamma_2: the same where it disagrees and is not surer than the teacher")
-    ramp: float = parameter(1.0, "share of each round over which both powers grow as a sigmoid")
-    step: float = parameter(0.2, "share of the pool, surest first, by which each network's labels grow per turn")
-    labelled_weight: float = parameter(
-        1.0, "what a labelled image counts beside one of the set; more helps where labels are few"
+    agreement: float = parameter(4.0, "gamma_1: power of the label's probability where the learner agrees", least=0)
+    disagreement: float = parameter(
+        4.0, "gamma_2: the same where it disagrees and is not surer than the teacher", least=0
     )
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """Powers are not negative; ramp and step are shares, the step not so small that the run is all rounds."""
-        for name in ("agreement", "disagreement"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the round from 0 to 1")
-        if not 0.01 <= self.step <= 1:
-            raise UserError(f"--method.step {self.step} is out of range; give a share from 0.01 to 1")
+    ramp: float = parameter(1.0, "share of each round over which both powers grow as a sigmoid", least=0, most=1)
+    step: float = parameter(
+        0.2, "share of the pool, surest first, by which each network's labels grow per turn", least=0.01, most=1
+    )  # with a smaller one the run is all rounds
+    labelled_weight: float = parameter(
+        1.0, "what a labelled image counts beside one of the set; more helps where labels are few", above=0
+    )
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 @torch.no_grad()

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import target_probabilities, weak_to_strong_logits
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Problem, parameter
 from fewlabels.methods.negatives import (
@@ -36,27 +35,29 @@ class DNLLParameters(Parameters):
         "epm", "negatives that the learner is prone to predict (Sec. 3.3.2), or all with equal probability"
     )
     weight: float = parameter(
-        2.0, "lambda: weight of both negative losses after the ramp (not in the paper; its code for Sec. 4.7 has 2)"
+        2.0,
+        "lambda: weight of both negative losses after the ramp (not in the paper; its code for Sec. 4.7 has 2)",
+        least=0,
     )
-    cross_weight: float = parameter(1.0, "weight of the other network's negatives (Eq. 18); 0 is Table 6's SL")
-    self_weight: float = parameter(1.0, "weight of a network's own negatives (Eq. 18); 0 is Algorithm 1")
+    cross_weight: float = parameter(1.0, "weight of the other network's negatives (Eq. 18); 0 is Table 6's SL", least=0)
+    self_weight: float = parameter(1.0, "weight of a network's own negatives (Eq. 18); 0 is Algorithm 1", least=0)
     ramp: float = parameter(
-        0.15, "share of the run over which lambda grows from a quarter (not in the paper; its code: 15 of 100 epochs)"
+        0.15,
+        "share of the run over which lambda grows from a quarter (not in the paper; its code: 15 of 100 epochs)",
+        least=0,
+        most=1,
     )
     reduction: Reduction = parameter("sum", "over the m negatives of an image (Eq. 9: sum; the authors' code: mean)")
-    momentum: float = parameter(0.999, "of the errors that epm counts (Sec. 3.3.2 says EMA, not how long: ours)")
-    mu: int = parameter(3, "unlabelled images per labelled image in a batch (256 in all in Sec. 4.2; 64 + 192 is ours)")
+    momentum: float = parameter(
+        0.999, "of the errors that epm counts (Sec. 3.3.2 says EMA, not how long: ours)", least=0, below=1
+    )
+    mu: int = parameter(
+        3, "unlabelled images per labelled image in a batch (256 in all in Sec. 4.2; 64 + 192 is ours)", least=1
+    )
 
     def validate(self, num_classes: int) -> None:
-        """There are m classes besides the predicted one; weights are not negative, shares from 0 to 1."""
+        """There are m classes besides the predicted one."""
         check_count("m", self.m, 1, num_classes)
-        for name in ("weight", "cross_weight", "self_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the run from 0 to 1")
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"--method.momentum {self.momentum} is out of range; give a value from 0 to below 1")
 
 
 def summed_loss(logits: list[Tensor], negatives: list[Tensor], reduction: Reduction) -> Tensor:

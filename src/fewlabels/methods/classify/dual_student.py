@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import softmax_mse, target_probabilities
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Problem, parameter
@@ -25,29 +24,32 @@ class DualStudentParameters(Parameters):
     images its consistency would be 20, its logit distance 0.02 and its stabilisation 100.
     """
 
-    stable: float = parameter(0.8, "xi: confidence that a stable student exceeds on one view at least (Sec. 3.3)")
-    consistency: float = parameter(10.0, "weight of each student's agreement with itself on another view")
-    stabilisation: float = parameter(100.0, "weight of what a stable student teaches the other")
-    logit_distance: float = parameter(0.01, "weight of the squared distance between the logits of a student's heads")
+    stable: float = parameter(
+        0.8, "xi: confidence that a stable student exceeds on one view at least (Sec. 3.3)", least=0, most=1
+    )
+    consistency: float = parameter(10.0, "weight of each student's agreement with itself on another view", least=0)
+    stabilisation: float = parameter(100.0, "weight of what a stable student teaches the other", least=0)
+    logit_distance: float = parameter(
+        0.01, "weight of the squared distance between the logits of a student's heads", least=0
+    )
     ramp: float = parameter(
-        5 / 300, "share of the run over which the first two weights grow as a sigmoid (5 of 300 epochs)"
+        5 / 300,
+        "share of the run over which the first two weights grow as a sigmoid (5 of 300 epochs)",
+        least=0,
+        most=1,
     )
     negatives: int = parameter(
         0, "m: negative labels per image where a student is not taught (DNLL, Sec. 4.7; its code draws 2); 0 is none"
     )
-    negatives_weight: float = parameter(2.0, "weight of the negative loss, a mean over the m, after its ramp")
-    negatives_ramp: float = parameter(0.15, "share of the run over which that grows from a quarter (15 of 100 epochs)")
-    mu: int = parameter(1, "unlabelled images per labelled image in a batch (50 to 50)")
+    negatives_weight: float = parameter(2.0, "weight of the negative loss, a mean over the m, after its ramp", least=0)
+    negatives_ramp: float = parameter(
+        0.15, "share of the run over which that grows from a quarter (15 of 100 epochs)", least=0, most=1
+    )
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch (50 to 50)", least=1)
 
     def validate(self, num_classes: int) -> None:
-        """Shares are from 0 to 1, weights not negative; there are m classes besides the predicted one."""
+        """There are m classes besides the predicted one."""
         check_count("negatives", self.negatives, 0, num_classes)
-        for name in ("stable", "ramp", "negatives_ramp"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a value from 0 to 1")
-        for name in ("consistency", "stabilisation", "logit_distance", "negatives_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
 
 
 class Answers(NamedTuple):

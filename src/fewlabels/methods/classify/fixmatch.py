@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.alignment import DistributionAlignment
 from fewlabels.methods.consistency import (
     Passes,
@@ -24,16 +23,11 @@ from fewlabels.models.classifier import Classifier
 class FixMatchParameters(Parameters):
     """Defaults of the paper's CIFAR-10 runs (Table 4 of its appendix)."""
 
-    threshold: float = parameter(0.95, "tau: confidence from which a pseudo-label counts (Sec. 2.2)")
-    weight: float = parameter(1.0, "lambda_u: weight of the unlabelled loss (Sec. 2.2)")
+    threshold: float = parameter(0.95, "tau: confidence from which a pseudo-label counts (Sec. 2.2)", least=0, most=1)
+    weight: float = parameter(1.0, "lambda_u: weight of the unlabelled loss (Sec. 2.2)", least=0)
     align: bool = parameter(False, "distribution alignment before the threshold (ReMixMatch; FixMatch Sec. 2.5)")
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. 4)")
-
-    def validate(self, num_classes: int) -> None:
-        """The threshold is a probability."""
-        if not 0 <= self.threshold <= 1:
-            raise UserError(f"--method.threshold {self.threshold} is not a probability; give a value from 0 to 1")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. 4)", least=1)
 
 
 class FixMatch(Method):

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import (
     Passes,
     pseudo_label_loss,
@@ -22,15 +21,12 @@ from fewlabels.models.classifier import Classifier
 class FlexMatchParameters(Parameters):
     """Defaults of the paper's CIFAR-10 runs (USB's configuration)."""
 
-    threshold: float = parameter(0.95, "tau: confidence that counts as learned, and the highest threshold of a class")
-    weight: float = parameter(1.0, "lambda: weight of the unlabelled loss")
+    threshold: float = parameter(
+        0.95, "tau: confidence that counts as learned, and the highest threshold of a class", least=0, most=1
+    )
+    weight: float = parameter(1.0, "lambda: weight of the unlabelled loss", least=0)
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """The threshold is a probability."""
-        if not 0 <= self.threshold <= 1:
-            raise UserError(f"--method.threshold {self.threshold} is not a probability; give a value from 0 to 1")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 class FlexMatch(Method):

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from fewlabels.errors import UserError
 from fewlabels.methods.alignment import DistributionAlignment
 from fewlabels.methods.consistency import (
     Passes,
@@ -26,18 +25,18 @@ class FreeMatchParameters(Parameters):
     """Defaults of the paper's CIFAR-10 runs."""
 
     momentum: float = parameter(
-        0.999, "lambda: momentum of thresholds and histograms (Eq. 5, 6 and 10); less in runs under 10,000 steps"
+        0.999,
+        "lambda: momentum of thresholds and histograms (Eq. 5, 6 and 10); less in runs under 10,000 steps",
+        least=0,
+        below=1,
     )
-    weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)")
-    fairness: float = parameter(0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)")
+    weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)", least=0)
+    fairness: float = parameter(
+        0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)", least=0
+    )
     align: bool = parameter(False, "distribution alignment before thresholds (ReMixMatch, not in the paper)")
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """The momentum is a share below 1."""
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"--method.momentum {self.momentum} is out of range; give a value from 0 to below 1")
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 def normalised_ratio(share: Tensor, histogram: Tensor) -> Tensor:

@@ -21,31 +21,20 @@ from fewlabels.models.statistics import fixed_statistics
 class LabelPropagationParameters(Parameters):
     """Defaults of the authors' CIFAR-10 runs (ahmetius/LP-DeepSSL)."""
 
-    neighbours: int = parameter(50, "k: neighbours of each image in the graph, at most all the others")
-    alpha: float = parameter(0.99, "how far labels spread over the graph")
-    iterations: int = parameter(20, "of conjugate gradients, at most")
-    first_stage: float = parameter(0.5, "share of the run on the labels alone (180 of 360 epochs)")
+    neighbours: int = parameter(50, "k: neighbours of each image in the graph, at most all the others", least=1)
+    alpha: float = parameter(0.99, "how far labels spread over the graph", least=0, below=1)
+    iterations: int = parameter(20, "of conjugate gradients, at most", least=1)
+    first_stage: float = parameter(0.5, "share of the run on the labels alone (180 of 360 epochs)", least=0, most=1)
     teacher: bool = parameter(False, "LP-SSDL-MT: a mean teacher beside it, whose features make the graph")
-    decay: float = parameter(0.97, "of the mean teacher's weights")
-    weight: float = parameter(100.0, "of the consistency with the mean teacher, after its ramp")
-    ramp: float = parameter(0.014, "share of the run over which that grows as a sigmoid (5 of 360 epochs)")
-    mu: int = parameter(1, "unlabelled images per labelled image in a batch (50 and 50)")
+    decay: float = parameter(0.97, "of the mean teacher's weights", least=0, below=1)
+    weight: float = parameter(100.0, "of the consistency with the mean teacher, after its ramp", least=0)
+    ramp: float = parameter(
+        0.014, "share of the run over which that grows as a sigmoid (5 of 360 epochs)", least=0, most=1
+    )
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch (50 and 50)", least=1)
 
     def validate(self, num_classes: int) -> None:
-        """Shares are shares, the graph has neighbours, the diffusion converges."""
-        for name in ("neighbours", "iterations"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--method.{name} {getattr(self, name)} is too small; give 1 or more")
-        for name in ("alpha", "decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(
-                    f"--method.{name} {getattr(self, name)} is out of range; give a value from 0 to below 1"
-                )
-        for name in ("first_stage", "ramp"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a share from 0 to 1")
-        if not 0 <= self.weight < float("inf"):
-            raise UserError(f"--method.weight {self.weight} is out of range; give 0 or a value above")
+        """The entropy of one class tells nothing."""
         if num_classes < 2:
             raise UserError("label-propagation weighs labels by their entropy, which needs at least two classes")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fewlabels.errors import UserError
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, parameter
 
 
@@ -13,12 +12,7 @@ from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters,
 class LinearProbeParameters(Parameters):
     """One parameter of scikit-learn's LogisticRegression; its own default, 1, underfits vectors of length one."""
 
-    C: float = parameter(10.0, "inverse strength of the L2 penalty")
-
-    def validate(self, num_classes: int) -> None:
-        """The penalty is positive."""
-        if self.C <= 0:
-            raise UserError(f"--method.C {self.C} is not positive; give a value above 0")
+    C: float = parameter(10.0, "inverse strength of the L2 penalty", above=0)
 
 
 class LinearProbe(Method):

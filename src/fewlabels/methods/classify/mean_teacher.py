@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
 from fewlabels.methods.negatives import check_count, draw_negatives, equal_weights, negative_loss, negatives_ramp
@@ -26,30 +25,28 @@ class MeanTeacherParameters(Parameters):
     images, so that both are 100.
     """
 
-    weight: float = parameter(100.0, "weight of the consistency after the ramp")
-    ramp: float = parameter(0.267, "share of the run over which it grows as a sigmoid (40,000 of 150,000 steps)")
-    decay: float = parameter(0.999, "alpha: decay of the weight average that teaches")
+    weight: float = parameter(100.0, "weight of the consistency after the ramp", least=0)
+    ramp: float = parameter(
+        0.267, "share of the run over which it grows as a sigmoid (40,000 of 150,000 steps)", least=0, most=1
+    )
+    decay: float = parameter(0.999, "alpha: decay of the weight average that teaches", least=0, below=1)
     negatives: int = parameter(
         0, "m: negative labels per image that the student learns from too (DNLL, Sec. 4.7; its code draws 2); 0 is none"
     )
     negatives_from: Literal["student", "teacher"] = parameter(
         "student", "whose prediction on the teacher's view they are drawn from (DNLL's code: student)"
     )
-    negatives_weight: float = parameter(2.0, "weight of the negative loss, a mean over the m, after its ramp")
-    negatives_ramp: float = parameter(0.15, "share of the run over which that grows from a quarter (15 of 100 epochs)")
-    mu: int = parameter(3, "unlabelled images per labelled image in a batch (194 to 62 in the authors' PyTorch code)")
+    negatives_weight: float = parameter(2.0, "weight of the negative loss, a mean over the m, after its ramp", least=0)
+    negatives_ramp: float = parameter(
+        0.15, "share of the run over which that grows from a quarter (15 of 100 epochs)", least=0, most=1
+    )
+    mu: int = parameter(
+        3, "unlabelled images per labelled image in a batch (194 to 62 in the authors' PyTorch code)", least=1
+    )
 
     def validate(self, num_classes: int) -> None:
-        """The decay and the ramps are shares, weights not negative; there are m classes besides the predicted one."""
+        """There are m classes besides the predicted one."""
         check_count("negatives", self.negatives, 0, num_classes)
-        if not 0 <= self.decay < 1:
-            raise UserError(f"--method.decay {self.decay} is out of range; give a value from 0 to below 1")
-        for name in ("ramp", "negatives_ramp"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a value from 0 to 1")
-        for name in ("weight", "negatives_weight"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
 
 
 class MeanTeacher(Method):

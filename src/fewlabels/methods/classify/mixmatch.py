@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
@@ -24,23 +23,18 @@ class MixMatchParameters(Parameters):
     than most of our runs. As a share of a short run they are over before that, and the network learns its own errors.
     """
 
-    temperature: float = parameter(0.5, "T: guessed labels are sharpened by p^(1/T) (Eq. 7)")
-    alpha: float = parameter(0.75, "images are mixed by shares from Beta(alpha, alpha) (the code's default is 0.5)")
-    weight: float = parameter(75.0, "lambda_U: weight of the unlabelled loss (the code's default is 100)")
-    ramp: float = parameter(
-        0.4, "share of the run over which the weight grows linearly (the paper: 16,000 steps, 0.016 of its million)"
+    temperature: float = parameter(0.5, "T: guessed labels are sharpened by p^(1/T) (Eq. 7)", above=0)
+    alpha: float = parameter(
+        0.75, "images are mixed by shares from Beta(alpha, alpha) (the code's default is 0.5)", above=0
     )
-    mu: int = parameter(1, "unlabelled images per labelled image in a batch, each in two views")
-
-    def validate(self, num_classes: int) -> None:
-        """Temperature and alpha are positive, the ramp is a share, the weight not negative."""
-        for name in ("temperature", "alpha"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"--method.{name} {getattr(self, name)} is not positive; give a value above 0")
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the run from 0 to 1")
-        if not self.weight >= 0:
-            raise UserError(f"--method.weight {self.weight} is negative; give a value from 0")
+    weight: float = parameter(75.0, "lambda_U: weight of the unlabelled loss (the code's default is 100)", least=0)
+    ramp: float = parameter(
+        0.4,
+        "share of the run over which the weight grows linearly (the paper: 16,000 steps, 0.016 of its million)",
+        least=0,
+        most=1,
+    )
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch, each in two views", least=1)
 
 
 def guess_labels(logits: tuple[Tensor, ...], temperature: float) -> Tensor:

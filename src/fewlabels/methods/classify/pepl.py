@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.boxes import Boxes, draw_pair, mass, paste
 from fewlabels.methods.consistency import joint_logits, target_probabilities
 from fewlabels.methods.global_batch import gather
@@ -25,25 +24,19 @@ from fewlabels.randomness import Draws
 class PEPLParameters(Parameters):
     """Defaults of the paper's runs (Sec. III-A), and of SnapMix where the paper is silent."""
 
-    momentum: float = parameter(0.999, "beta: momentum of the thresholds (Sec. III-A); shorter runs shorten it")
-    labelled_weight: float = parameter(1.0, "gamma: weight of the labelled loss (Sec. III-A)")
-    weight: float = parameter(1.0, "lambda: weight of the unlabelled loss (Sec. III-A)")
+    momentum: float = parameter(
+        0.999, "beta: momentum of the thresholds (Sec. III-A); shorter runs shorten it", least=0, below=1
+    )
+    labelled_weight: float = parameter(1.0, "gamma: weight of the labelled loss (Sec. III-A)", least=0)
+    weight: float = parameter(1.0, "lambda: weight of the unlabelled loss (Sec. III-A)", least=0)
     semantic: bool = parameter(True, "weigh labels by evidence; false: by area (Table II, without semantic aware)")
     normaliser: Literal["batch", "kept"] = parameter(
         "batch", "divide the unlabelled loss by all unlabelled images of the batch, or by those kept"
     )
-    beta: int = parameter(5, "boxes cover the share 1 - lambda, lambda ~ Beta(beta, beta) (SnapMix)")
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. III-A)")
-
-    def validate(self, num_classes: int) -> None:
-        """The momentum is a share below 1; weights are not negative; the distribution exists."""
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"--method.momentum {self.momentum} is out of range; give a value from 0 to below 1")
-        for name in ("labelled_weight", "weight"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"--method.{name} {getattr(self, name)} is negative; give 0 or more")
-        if not 1 <= self.beta <= 1000:
-            raise UserError(f"--method.beta {self.beta} is out of range; give a whole number from 1 to 1000")
+    beta: int = parameter(
+        5, "boxes cover the share 1 - lambda, lambda ~ Beta(beta, beta) (SnapMix)", least=1, most=1000
+    )
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch (Sec. III-A)", least=1)
 
 
 class Trusted(NamedTuple):

@@ -6,7 +6,6 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import softmax_mse, weak_to_strong_logits
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
 from fewlabels.methods.ramps import linear_ramp, sigmoid_ramp
@@ -22,22 +21,15 @@ class PiModelParameters(Parameters):
     batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels: 100.
     """
 
-    weight: float = parameter(10.0, "w: weight of the consistency after the ramp (Laine and Aila: 100)")
+    weight: float = parameter(10.0, "w: weight of the consistency after the ramp (Laine and Aila: 100)", least=0)
     ramp: float = parameter(
-        0.4, "share of the run over which the weight grows (Laine and Aila: 80 of 300 epochs, 0.27)"
+        0.4, "share of the run over which the weight grows (Laine and Aila: 80 of 300 epochs, 0.27)", least=0, most=1
     )
     ramp_shape: Literal["linear", "sigmoid"] = parameter("linear", "how it grows (Laine and Aila: sigmoid)")
     learns: Literal["strong", "both"] = parameter(
         "strong", "which views learn from each other (Laine and Aila: both, of the same kind: add --strong weak)"
     )
-    mu: int = parameter(1, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """The ramp is a share, the weight is not negative."""
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the run from 0 to 1")
-        if not self.weight >= 0:
-            raise UserError(f"--method.weight {self.weight} is negative; give a value from 0")
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch", least=1)
 
 
 def agreement_loss(logits: Tensor, other_logits: Tensor) -> Tensor:

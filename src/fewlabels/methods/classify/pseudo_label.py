@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits, pseudo_label_loss, target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
 from fewlabels.methods.ramps import linear_ramp
@@ -17,16 +16,14 @@ from fewlabels.methods.thresholds import above
 class PseudoLabelParameters(Parameters):
     """Defaults of the runs that PEPL's table cites; Lee's own are threshold 0 and weight 3."""
 
-    threshold: float = parameter(0.95, "confidence from which a pseudo-label counts (Lee uses none: 0)")
-    weight: float = parameter(1.0, "alpha_f: weight of the unlabelled loss after the ramp (Lee, Eq. 16: 3)")
-    ramp: float = parameter(0.4, "share of the run over which the weight grows linearly from 0 (Lee, Eq. 16)")
-    mu: int = parameter(1, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """The threshold and the ramp are shares."""
-        for name in ("threshold", "ramp"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a value from 0 to 1")
+    threshold: float = parameter(
+        0.95, "confidence from which a pseudo-label counts (Lee uses none: 0)", least=0, most=1
+    )
+    weight: float = parameter(1.0, "alpha_f: weight of the unlabelled loss after the ramp (Lee, Eq. 16: 3)", least=0)
+    ramp: float = parameter(
+        0.4, "share of the run over which the weight grows linearly from 0 (Lee, Eq. 16)", least=0, most=1
+    )
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch", least=1)
 
 
 class PseudoLabel(Method):

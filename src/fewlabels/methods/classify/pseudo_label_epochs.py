@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, Problem, parameter
 from fewlabels.methods.pseudo_set import PseudoSet, predict, without_label
@@ -17,18 +16,15 @@ from fewlabels.models.classifier import Classifier
 class PseudoLabelEpochsParameters(Parameters):
     """Defaults of the report's first task."""
 
-    threshold: float = parameter(0.95, "tau: an image joins with a confidence above it (report: 0.95, 0.75 and 0.6)")
-    warmup: float = parameter(0.033, "share of the run on the labels alone, at least one epoch (10 of 300 epochs)")
+    threshold: float = parameter(
+        0.95, "tau: an image joins with a confidence above it (report: 0.95, 0.75 and 0.6)", least=0, below=1
+    )
+    warmup: float = parameter(
+        0.033, "share of the run on the labels alone, at least one epoch (10 of 300 epochs)", least=0, most=1
+    )
     accumulate: bool = parameter(False, "images that joined stay, with the latest label that was sure enough")
-    labelled_weight: float = parameter(1.0, "what a labelled image counts beside one of the set")
-    mu: int = parameter(7, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """The threshold is below 1, which nothing is above; the warm-up is a share."""
-        if not 0 <= self.threshold < 1:
-            raise UserError(f"--method.threshold {self.threshold} is out of range; give a value from 0 to below 1")
-        if not 0 <= self.warmup <= 1:
-            raise UserError(f"--method.warmup {self.warmup} is not a share; give a value from 0 to 1")
+    labelled_weight: float = parameter(1.0, "what a labelled image counts beside one of the set", above=0)
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 class PseudoLabelEpochs(Method):

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.classify.pi_model import agreement_loss
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
@@ -22,19 +21,13 @@ class SNTGParameters(Parameters):
     batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels: 100.
     """
 
-    weight: float = parameter(100.0, "w_max: weight of the consistency after the ramp (config.py)")
-    neighbours: float = parameter(0.4, "weight of the loss on features, as a share of w(t) (config.py)")
-    margin: float = parameter(1.0, "m: distance that features of different classes are to keep (config.py)")
-    ramp: float = parameter(0.27, "share of the run over which w(t) grows as a sigmoid (80 of 300 epochs)")
-    mu: int = parameter(12, "images of the pool per labelled image in a batch (CIFAR-10: 50,000 to 4,000)")
-
-    def validate(self, num_classes: int) -> None:
-        """The ramp is a share; weights and margin are not negative."""
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the run from 0 to 1")
-        for name in ("weight", "neighbours", "margin"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"--method.{name} {getattr(self, name)} is negative; give a value from 0")
+    weight: float = parameter(100.0, "w_max: weight of the consistency after the ramp (config.py)", least=0)
+    neighbours: float = parameter(0.4, "weight of the loss on features, as a share of w(t) (config.py)", least=0)
+    margin: float = parameter(1.0, "m: distance that features of different classes are to keep (config.py)", least=0)
+    ramp: float = parameter(
+        0.27, "share of the run over which w(t) grows as a sigmoid (80 of 300 epochs)", least=0, most=1
+    )
+    mu: int = parameter(12, "images of the pool per labelled image in a batch (CIFAR-10: 50,000 to 4,000)", least=1)
 
 
 def neighbour_loss(features: Tensor, classes: Tensor, margin: float = 1.0) -> Tensor:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
 from fewlabels.methods.image_memory import ImageAverage
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
@@ -21,19 +20,12 @@ class TemporalEnsemblingParameters(Parameters):
     batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels: 30.
     """
 
-    momentum: float = parameter(0.6, "alpha: momentum of each image's average prediction (Alg. 2)")
-    weight: float = parameter(30.0, "w_max: weight of the consistency after the ramp")
-    ramp: float = parameter(0.27, "share of the run over which the weight grows as a sigmoid (80 of 300 epochs)")
-    mu: int = parameter(12, "images of the pool per labelled image in a batch (CIFAR-10: 50,000 to 4,000)")
-
-    def validate(self, num_classes: int) -> None:
-        """The momentum is a share below 1, the ramp a share, the weight not negative."""
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"--method.momentum {self.momentum} is out of range; give a value from 0 to below 1")
-        if not 0 <= self.ramp <= 1:
-            raise UserError(f"--method.ramp {self.ramp} is out of range; give a share of the run from 0 to 1")
-        if not self.weight >= 0:
-            raise UserError(f"--method.weight {self.weight} is negative; give a value from 0")
+    momentum: float = parameter(0.6, "alpha: momentum of each image's average prediction (Alg. 2)", least=0, below=1)
+    weight: float = parameter(30.0, "w_max: weight of the consistency after the ramp", least=0)
+    ramp: float = parameter(
+        0.27, "share of the run over which the weight grows as a sigmoid (80 of 300 epochs)", least=0, most=1
+    )
+    mu: int = parameter(12, "images of the pool per labelled image in a batch (CIFAR-10: 50,000 to 4,000)", least=1)
 
 
 def ensemble_loss(logits: Tensor, targets: Tensor, known: Tensor) -> Tensor:

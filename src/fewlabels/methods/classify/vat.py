@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.errors import UserError
 from fewlabels.methods.adversarial import virtual_adversarial_direction
 from fewlabels.methods.consistency import kl_divergence, target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
@@ -29,30 +28,25 @@ class VATParameters(Parameters):
     """
 
     xi: float = parameter(
-        10.0, "length of the step that finds the direction (Miyato 1e-6: fp32 rounds off below 1e-4, bf16 below 0.1)"
+        10.0,
+        "length of the step that finds the direction (Miyato 1e-6: fp32 rounds off below 1e-4, bf16 below 0.1)",
+        above=0,
     )
     eps: float = parameter(
-        10.0, "length of the perturbation of 3 x 32 x 32 values, 0.18 each; scaled to other sizes (Miyato 8, 10)"
+        10.0,
+        "length of the perturbation of 3 x 32 x 32 values, 0.18 each; scaled to other sizes (Miyato 8, 10)",
+        above=0,
     )
-    iterations: int = parameter(5, "of the power method (Miyato 1)")
+    iterations: int = parameter(5, "of the power method (Miyato 1)", least=1)
     direction: Literal["adversarial", "random"] = parameter(
         "adversarial", "or `random`, of the same length: what the adversary is worth"
     )
-    weight: float = parameter(1.0, "alpha: weight of the unlabelled loss")
-    entropy: float = parameter(0.0, "weight of the mean entropy of the perturbed images (report: use_entmin)")
-    warmup: float = parameter(0.117, "share of the run that learns from labels alone (report: 35 of 300 epochs)")
-    mu: int = parameter(1, "unlabelled images per labelled image in a batch")
-
-    def validate(self, num_classes: int) -> None:
-        """Lengths are positive, weights are not negative, the warm-up is a share below 1."""
-        for name in ("xi", "eps", "iterations"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give a value above 0")
-        for name in ("weight", "entropy"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UserError(f"--method.{name} {getattr(self, name)} is out of range; give 0 or a value above")
-        if not 0 <= self.warmup < 1:
-            raise UserError(f"--method.warmup {self.warmup} is out of range; give a value from 0 to below 1")
+    weight: float = parameter(1.0, "alpha: weight of the unlabelled loss", least=0)
+    entropy: float = parameter(0.0, "weight of the mean entropy of the perturbed images (report: use_entmin)", least=0)
+    warmup: float = parameter(
+        0.117, "share of the run that learns from labels alone (report: 35 of 300 epochs)", least=0, below=1
+    )
+    mu: int = parameter(1, "unlabelled images per labelled image in a batch", least=1)
 
 
 def perturbed(model: Classifier, x: Tensor, targets: Tensor, parameters: VATParameters, draws: Draws) -> Tensor:

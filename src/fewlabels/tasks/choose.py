@@ -1,0 +1,47 @@
+"""Which task a run is for, from what was asked; without torch, so that a contradiction is answered at once."""
+
+from pathlib import Path
+
+from fewlabels.errors import UserError
+from fewlabels.methods.catalogue import method_file, tasks_of
+from fewlabels.options import TrainOptions
+
+ONLY = {"known_proportion": "multilabel", "num_labels": "classify", "label_fraction": "classify",
+        "labelled_from": "classify"}  # fmt: skip
+"""Options that one task alone knows."""
+
+
+def choose_task(options: TrainOptions) -> str:
+    """The task that was named; else the only one that has the method; else what the data are.
+
+    Raises:
+        UserError: where there is no such method in that task, or an option is another task's.
+    """
+    task = options.task or _guess(options)
+    method_file(options.method, task)
+    for name, owner in ONLY.items():
+        if getattr(options, name) is not None and owner != task:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(f"{flag} is for --task {owner}, and this is {task}; leave it out")
+    return task
+
+
+def _guess(options: TrainOptions) -> str:
+    """The first task is what a method of several tasks is for, unless the data say otherwise."""
+    possible = tasks_of(options.method)
+    if len(possible) == 1 or "multilabel" not in possible:
+        return possible[0]
+    marked = options.known_proportion is not None or _has_marks(Path(options.data), options.labels)
+    return "multilabel" if marked else possible[0]
+
+
+def _has_marks(data: Path, labels: str | None) -> bool:
+    """Do the data have several labels per image, and can't be read otherwise?"""
+    from fewlabels.data.known import KNOWN_NAMES
+    from fewlabels.data.known_marks import KNOWN_MARKS_NAMES
+    from fewlabels.data.marks_csv import is_marks_csv
+
+    csv = Path(labels) if labels else data / "labels.csv"
+    name = data.as_posix().lower()
+    known = name in KNOWN_MARKS_NAMES and name not in KNOWN_NAMES and not data.exists()
+    return known or (csv.is_file() and is_marks_csv(csv))

@@ -1,0 +1,153 @@
+"""One class per image, or none."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.read import read
+from fewlabels.data.split import LabelSplit, draw
+from fewlabels.errors import UserError
+from fewlabels.evaluation.classification import classification_metrics, confusion
+from fewlabels.evaluation.cross_fit import cross_fit
+from fewlabels.evaluation.watch import Watch
+from fewlabels.methods.method import Method
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.inference import features, probabilities
+from fewlabels.options import TrainOptions
+from fewlabels.report.embedding import embedding
+from fewlabels.report.gallery import Gallery
+from fewlabels.report.ledger import split_names
+from fewlabels.report.looking import Looking
+from fewlabels.report.maps import mapped
+from fewlabels.report.perturbed import perturbed
+from fewlabels.report.summary import RunSummary
+from fewlabels.tasks.task import Outcome, Predictions, Table, Task, about_method
+from fewlabels.training.experiment import Plain, Prepared
+
+
+class Classify(Task):
+    """``Dataset.labels`` are (N,) int64: the class, or UNLABELLED."""
+
+    name = "classify"
+    columns = ("path", "split", "given", "label", "confidence", "accepted")
+
+    def read(self, options: TrainOptions) -> Dataset:
+        """A folder or a known data set; two of them for domain adaptation."""
+        labels = Path(options.labels) if options.labels else None
+        root, source = Path(options.root), options.labelled_from
+        return read(options.data, labels, root, options.skip_bad, labelled_from=source)
+
+    def draw(self, dataset: Dataset, options: TrainOptions, method: type[Method]) -> LabelSplit:
+        """The run's labels, and a check that the pool and the labels go together."""
+        assert options.label_seed is not None
+        split = draw(
+            dataset, options.label_seed, options.num_labels, options.label_fraction, options.val_fraction, options.pool
+        )
+        if not len(split.pool):
+            raise UserError("no unlabelled image is left with --pool unlabelled; use --pool all or label fewer")
+        return split
+
+    def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+        """Softmax."""
+        return probabilities(model, inputs)
+
+    def watch(
+        self, dataset: Dataset, split: LabelSplit, plain: Plain, say: Callable[[str], None]
+    ) -> Callable[[Classifier, Method], dict[str, Any]]:
+        """Accuracies and the state of the pseudo-labels."""
+        return Watch(dataset, split, plain, say)
+
+    def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
+        """A row per image."""
+        known = [dataset.classes[k] if k != UNLABELLED else "" for k in split.given]
+        if predictions is None:
+            said = [(name, "", 1 if name else "") for name in known]
+        else:
+            said = self._said(dataset, torch.from_numpy(split.given), predictions)
+        names = split_names(dataset, split)
+        return [(*row[:3], *row[3]) for row in zip(dataset.paths, names, known, said, strict=True)]
+
+    def _said(self, dataset: Dataset, given: Tensor, predictions: Predictions) -> list[tuple[str, str, int]]:
+        """Label, confidence and acceptance of every image."""
+        known = given != UNLABELLED
+        label = torch.where(known, given, predictions.probabilities.argmax(1))
+        confidence = predictions.probabilities.gather(1, label[:, None])[:, 0]
+        accepted = known | predictions.accepted
+        rows = zip(label.tolist(), confidence.tolist(), accepted.tolist(), strict=True)
+        return [(dataset.classes[k], f"{p:.6f}", int(yes)) for k, p, yes in rows]
+
+    def metrics(self, prepared: Prepared, outcome: Outcome) -> dict[str, dict[str, Any]]:
+        """Of test and validation images and of hidden labels; by cross-fitting where there is no test split."""
+        labels, found = torch.from_numpy(prepared.dataset.labels), outcome.predictions.probabilities
+        metrics: dict[str, dict[str, Any]] = {}
+        split = prepared.split
+        for name, rows in (("test", split.test), ("val", split.val), ("unlabelled", split.unlabelled)):
+            known = torch.from_numpy(rows)[labels[rows] != UNLABELLED]
+            metrics[name] = self.judge(found[known], labels[known])
+        if not metrics["unlabelled"]:
+            del metrics["unlabelled"]
+        if not metrics["test"]:
+            rows = torch.from_numpy(split.labelled)
+            seen = features(outcome.model, outcome.plain(rows))
+            estimate = cross_fit(seen.numpy(), labels[rows].numpy(), prepared.options.seed)
+            if estimate:
+                metrics["cross_fit"] = estimate
+        return metrics
+
+    def judge(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+        """Accuracy and the like."""
+        return dict(classification_metrics(probabilities, labels))
+
+    def known(self, dataset: Dataset) -> Tensor:
+        """Those with a class."""
+        return torch.from_numpy(dataset.labels != UNLABELLED)
+
+    def in_use(self, labels: Tensor) -> list[int]:
+        """The classes that occur."""
+        return labels[labels != UNLABELLED].unique().tolist()
+
+    def renumbered(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
+        """Class numbers looked up."""
+        return torch.tensor([index[k] for k in labels.tolist()])
+
+    def summarise(
+        self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
+        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
+    ) -> RunSummary:  # fmt: skip
+        """Curves, confusion matrix and images."""
+        dataset, split = prepared.dataset, prepared.split
+        labels = torch.from_numpy(dataset.labels)
+        model, plain, gallery = outcome.model, outcome.plain, Gallery(prepared, outcome.predictions)
+        guess, given = gallery.guess, gallery.given
+        test = torch.from_numpy(split.test)[labels[split.test] != UNLABELLED]
+        free = torch.from_numpy(split.unlabelled)
+        counts = given[given != UNLABELLED].bincount(minlength=len(dataset.classes)).tolist()
+        pseudo = guess[free][outcome.predictions.accepted[free]].bincount(minlength=len(dataset.classes)).tolist()
+        about = about_method(prepared) | {"pool_includes_labelled": bool(np.isin(split.labelled, split.pool).any())}
+        return RunSummary(
+            name=name, config=about | config, metrics=metrics, history=history, classes=list(dataset.classes),
+            confusion=confusion(guess[test], labels[test], len(dataset.classes)) if len(test) else None,
+            label_counts=dict(zip(dataset.classes, counts, strict=True)),
+            pseudo_counts=dict(zip(dataset.classes, pseudo, strict=True)),
+            most_confident=gallery.by_class(free, descending=True),
+            least_confident=gallery.by_class(free, descending=False),
+            doubted=gallery.doubted(), notes=prepared.notes,
+            looking=Looking(embedding(gallery, model, plain), mapped(gallery, model), perturbed(gallery, model)),
+        )  # fmt: skip
+
+    def said(self, classes: tuple[str, ...], probabilities: Tensor, all_classes: bool) -> Table:
+        """The most probable class, and a column ``p(CLASS)`` per class where asked for."""
+        columns = ("label", "confidence", *(f"p({c})" for c in classes if all_classes))
+        rows = (
+            (number, (classes[row.index(max(row))], f"{max(row):.6f}", *(f"{p:.6f}" for p in row if all_classes)))
+            for number, row in enumerate(probabilities.tolist())
+        )
+        return Table(columns, rows)
+
+
+task = Classify()

@@ -1,0 +1,153 @@
+"""Several classes per image, of which some are known to be present or absent and the others are not."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, Dataset
+from fewlabels.data.known_proportion import drop_marks
+from fewlabels.data.read_marks import read_marks
+from fewlabels.data.split import LabelSplit
+from fewlabels.errors import UserError
+from fewlabels.evaluation.multilabel import multilabel_metrics
+from fewlabels.evaluation.watch_marks import WatchMarks
+from fewlabels.methods.catalogue import load_method, method_files
+from fewlabels.methods.method import Method
+from fewlabels.methods.multi_label import MultiLabelMethod
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.inference import logits
+from fewlabels.options import TrainOptions
+from fewlabels.randomness import key_of, permutation
+from fewlabels.report.ledger import split_names
+from fewlabels.report.marks import summarise_marks
+from fewlabels.report.summary import RunSummary
+from fewlabels.tasks.task import Outcome, Predictions, Table, Task
+from fewlabels.training.experiment import Plain, Prepared
+
+_WORDS = {PRESENT: "1", ABSENT: "0", UNKNOWN: ""}
+
+
+class MultiLabel(Task):
+    """``Dataset.labels`` are (N, K) int8 marks: PRESENT, ABSENT or UNKNOWN."""
+
+    name = "multilabel"
+    columns = ("path", "split", "class", "given", "label", "confidence", "accepted")
+
+    def read(self, options: TrainOptions) -> Dataset:
+        """A folder with a CSV of marks, or a known data set."""
+        labels = Path(options.labels) if options.labels else None
+        return read_marks(options.data, labels, Path(options.root), options.skip_bad)
+
+    def draw(self, dataset: Dataset, options: TrainOptions, method: type[Method]) -> LabelSplit:
+        """All training images, with the share of their marks that was asked for; a validation part keeps all its own.
+
+        An image without any known mark trains too, through what the method makes of it (METHODS R17).
+        """
+        assert options.label_seed is not None
+        train = dataset.rows(TRAIN)
+        given = np.full_like(dataset.labels, UNKNOWN)
+        kept = 1.0 if options.known_proportion is None else options.known_proportion
+        given[train] = drop_marks(dataset.labels[train], kept, options.label_seed)
+        order = permutation(key_of(options.label_seed, "validation"), len(train)).numpy()
+        held = train[order[: round(options.val_fraction * len(train))]]
+        given[held], train = UNKNOWN, np.setdiff1d(train, held)
+        _check_marks(dataset, given, options.method, method)
+        val = np.sort(np.concatenate([held, dataset.rows(VAL)]))
+        return LabelSplit(train, given, train, val, dataset.rows(TEST))
+
+    def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+        """Sigmoid."""
+        return logits(model, inputs).sigmoid()
+
+    def watch(
+        self, dataset: Dataset, split: LabelSplit, plain: Plain, say: Callable[[str], None]
+    ) -> Callable[[Classifier, Method], dict[str, Any]]:
+        """mAP and the state of the unknown marks."""
+        return WatchMarks(dataset, split, plain)
+
+    def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
+        """A row per image and class."""
+        names, rows = split_names(dataset, split), []
+        probabilities = None if predictions is None else predictions.probabilities.tolist()
+        accepted = None if predictions is None else predictions.accepted.tolist()
+        for row, marks in enumerate(split.given.tolist()):
+            for k, mark in enumerate(marks):
+                said = (_WORDS[mark], "", int(bool(mark)) or "")
+                if probabilities is not None and accepted is not None:
+                    p = probabilities[row][k]
+                    present = mark == PRESENT if mark else p >= 0.5
+                    said = (int(present), f"{p if present else 1 - p:.6f}", int(bool(mark) or accepted[row][k]))
+                rows.append((dataset.paths[row], names[row], dataset.classes[k], _WORDS[mark], *said))
+        return rows
+
+    def metrics(self, prepared: Prepared, outcome: Outcome) -> dict[str, dict[str, Any]]:
+        """Of test and validation images, and of the marks of training images that were hidden."""
+        labels, found = torch.from_numpy(prepared.dataset.labels), outcome.predictions.probabilities
+        split = prepared.split
+        metrics = {
+            name: self.judge(found[rows], labels[rows]) for name, rows in (("test", split.test), ("val", split.val))
+        }
+        hidden = torch.where(torch.from_numpy(split.given) == UNKNOWN, labels, UNKNOWN)[split.labelled]
+        if bool((hidden != UNKNOWN).any()):
+            metrics["unknown"] = self.judge(found[split.labelled], hidden)
+        return metrics
+
+    def judge(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+        """mAP and the like."""
+        return dict(multilabel_metrics(probabilities, labels))
+
+    def known(self, dataset: Dataset) -> Tensor:
+        """Those with any known mark."""
+        return torch.from_numpy((dataset.labels != UNKNOWN).any(1))
+
+    def in_use(self, labels: Tensor) -> list[int]:
+        """Classes with any known mark."""
+        return torch.nonzero((labels != UNKNOWN).any(0))[:, 0].tolist()
+
+    def renumbered(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
+        """Columns put in their places; the model's other classes are unknown."""
+        found = labels.new_full((len(labels), num_classes), UNKNOWN)
+        for k, place in index.items():
+            found[:, place] = labels[:, k]
+        return found
+
+    def summarise(
+        self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
+        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
+    ) -> RunSummary:  # fmt: skip
+        """Curves, average precisions, probabilities of what is known and unknown, class maps and images."""
+        return summarise_marks(prepared, outcome, name, config, metrics, history)
+
+    def said(self, classes: tuple[str, ...], probabilities: Tensor, all_classes: bool) -> Table:
+        """A row per image and class: 1 where it is more likely present than not; ``probability`` where asked for."""
+        columns = ("class", "label", "confidence", *(["probability"] if all_classes else []))
+        rows = (
+            (number, (name, int(p >= 0.5), f"{max(p, 1 - p):.6f}", *([f"{p:.6f}"] if all_classes else [])))
+            for number, row in enumerate(probabilities.tolist())
+            for name, p in zip(classes, row, strict=True)
+        )
+        return Table(columns, rows)
+
+
+def _check_marks(dataset: Dataset, given: np.ndarray, name: str, method: type[Method]) -> None:
+    """Raise UserError where the given marks (N, K) can't teach anything."""
+    if not (given == PRESENT).any():
+        raise UserError(f"{dataset.name}: no training image has a class that is known to be present; mark some with 1")
+    if _needs_absent(method) and not (given == ABSENT).any():
+        others = [other for other in method_files("multilabel") if not _needs_absent(load_method(other, "multilabel"))]
+        raise UserError(
+            f"{dataset.name}: every known mark is 'present', and '{name}' needs absent ones too; mark some with 0, or "
+            f"use {', '.join(others)}, which take the unknown for absent"
+        )
+
+
+def _needs_absent(method: type[Method]) -> bool:
+    assert issubclass(method, MultiLabelMethod)
+    return method.needs_absent
+
+
+task = MultiLabel()

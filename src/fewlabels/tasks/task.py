@@ -1,0 +1,128 @@
+"""What a task is: what a label is, and so how it is read, hidden, predicted, judged and written down."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from fewlabels.data.dataset import Dataset
+from fewlabels.data.split import LabelSplit
+from fewlabels.methods.method import Method
+from fewlabels.models.classifier import Classifier
+from fewlabels.options import TrainOptions
+
+if TYPE_CHECKING:
+    from fewlabels.report.summary import RunSummary
+    from fewlabels.training.experiment import Plain, Prepared
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the evaluated model says of every image of the data set."""
+
+    probabilities: Tensor
+    """(N, K) float32."""
+    accepted: Tensor
+    """Would the method trust this prediction as a label? (N,) bool, or (N, K) where a label is a mark per class."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run, as far as the task judges it."""
+
+    model: Classifier
+    """The averaged model, which is saved."""
+    plain: "Plain"
+    """From rows to the images as they are."""
+    predictions: Predictions
+
+
+class Task(ABC):
+    """One object without state per task; a run asks it in the order in which the methods stand here."""
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]]
+    """Of the ledger."""
+
+    @abstractmethod
+    def read(self, options: TrainOptions) -> Dataset:
+        """The data that the options name; :class:`UserError` where something is wrong with them."""
+
+    @abstractmethod
+    def draw(self, dataset: Dataset, options: TrainOptions, method: type[Method]) -> LabelSplit:
+        """The labels that this run may see; :class:`UserError` where the method can't learn from them."""
+
+    @abstractmethod
+    def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+        """(N, K) float32 on the CPU: what a model says of images."""
+
+    @abstractmethod
+    def watch(
+        self, dataset: Dataset, split: LabelSplit, plain: "Plain", say: Callable[[str], None]
+    ) -> Callable[[Classifier, Method], dict[str, Any]]:
+        """What is measured at every evaluation: columns of history.csv."""
+
+    @abstractmethod
+    def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
+        """The rows of labels.csv under ``columns``; before training (None) only what was given is filled in."""
+
+    @abstractmethod
+    def metrics(self, prepared: "Prepared", outcome: Outcome) -> dict[str, dict[str, Any]]:
+        """The final figures of each split, as fractions."""
+
+    @abstractmethod
+    def summarise(
+        self, prepared: "Prepared", outcome: Outcome, name: str, config: dict[str, Any],
+        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
+    ) -> "RunSummary":  # fmt: skip
+        """What the report shows."""
+
+    @abstractmethod
+    def judge(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+        """The figures of (N, K) probabilities of images with these labels; empty where there are none."""
+
+    @abstractmethod
+    def known(self, dataset: Dataset) -> Tensor:
+        """(N,) bool: which images have a label to compare with."""
+
+    @abstractmethod
+    def in_use(self, labels: Tensor) -> list[int]:
+        """The classes that these labels of a data set say something of."""
+
+    @abstractmethod
+    def renumbered(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
+        """These labels in the classes of a model: each class k in use is the model's class ``index[k]``."""
+
+    @abstractmethod
+    def said(self, classes: tuple[str, ...], probabilities: Tensor, all_classes: bool) -> "Table":
+        """What ``predict`` writes of (N, K) probabilities."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, and rows of an image each or more, the image's number first."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[tuple[int, tuple[Any, ...]]]
+
+
+def predict_all(prepared: "Prepared", model: Classifier, plain: "Plain") -> Predictions:
+    """The model's word on every image of the data set."""
+    found = prepared.task.probabilities(model, plain(torch.arange(len(prepared.dataset))))
+    device = next(prepared.method.parameters()).device
+    return Predictions(found, prepared.method.accepts(found.to(device)).cpu())
+
+
+def about_method(prepared: "Prepared") -> dict[str, Any]:
+    """What the report says of the method in words."""
+    method = prepared.method
+    return {"title": method.title, "paper": method.paper, "idea": method.idea}
+
+
+def load_task(name: str) -> Task:
+    """The task of that name, of ``catalogue.TASKS``."""
+    return import_module(f"fewlabels.tasks.{name}").task

@@ -5,13 +5,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.datasets import load_digits
 
+from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, ArrayImages, Dataset
+from fewlabels.data.scenes import draw_scenes
+from fewlabels.methods.catalogue import TASKS, load_method, method_files
+from fewlabels.methods.method import Method
 from fewlabels.options import TrainOptions
 
 STEPS = 4
+
+
+class Case(NamedTuple):
+    """A method of a task."""
+
+    task: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.task}-{self.name}"
+
+    @property
+    def method(self) -> type[Method]:
+        return load_method(self.name, self.task)
+
+
+CASES = [Case(task, name) for task in TASKS for name in method_files(task)]
+TRAINING = [case for case in CASES if case.method.trains]
 
 
 def write_tiny(root: Path, classes: int = 3, train: int = 48, test: int = 24) -> Path:
@@ -30,6 +53,26 @@ def write_tiny(root: Path, classes: int = 3, train: int = 48, test: int = 24) ->
     }
     np.savez(root / "mnist.npz", **arrays)
     return root
+
+
+def tiny_dataset(task: str) -> Dataset | None:
+    """None for what is read from :func:`write_tiny`'s data."""
+    if task == "classify":
+        return None
+    train, test = draw_scenes(24, 0, "train", (1, 2), size=16), draw_scenes(12, 0, "test", (1, 2), size=16)
+    present = np.concatenate([train.present, test.present])[:, :3]
+    return Dataset(
+        name="scenes", classes=("0", "1", "2"), paths=tuple(f"train/{row:06d}" for row in range(36)),
+        splits=np.repeat(np.array([TRAIN, TEST], np.int8), [24, 12]),
+        labels=np.where(present, PRESENT, ABSENT).astype(np.int8),
+        images=ArrayImages(np.concatenate([train.pixels, test.pixels])), flip="none",
+    )  # fmt: skip
+
+
+def case_options(root: Path, case: Case, out: Path, **changes: object) -> TrainOptions:
+    """:func:`tiny_options` for a method of any task."""
+    own = {"data": "scenes", "num_labels": None, "known_proportion": 0.5} if case.task == "multilabel" else {}
+    return tiny_options(root, case.name, out, **({"task": case.task} | own | changes))
 
 
 def tiny_options(root: Path, method: str, out: Path, **changes: object) -> TrainOptions:

@@ -3,23 +3,21 @@
 import sys
 from pathlib import Path
 
-from tests.tiny import tiny_options
+from tests.tiny import TRAINING, Case, case_options, tiny_dataset
 
-from fewlabels.methods.catalogue import load_method, method_files
 from fewlabels.options import TrainOptions
 from fewlabels.run import train
 
 
-def options(root: Path, name: str, out: Path) -> TrainOptions:
+def options(root: Path, case: Case, out: Path) -> TrainOptions:
     """Three steps, each evaluated; a network without batch statistics and without dropout."""
-    return tiny_options(root, name, out, steps=3, eval_every=1, backbone="test_convnext", image_size=32)
+    return case_options(root, case, out, steps=3, eval_every=1, backbone="test_convnext", image_size=32)
 
 
 def train_all(root: Path, out: Path) -> None:
     """One run per method that has steps."""
-    for name in method_files():
-        if load_method(name).trains:
-            train(options(root, name, out / name), say=lambda _: None)
+    for case in TRAINING:
+        train(options(root, case, out / str(case)), say=lambda _: None, dataset=tiny_dataset(case.task))
 
 
 if __name__ == "__main__":

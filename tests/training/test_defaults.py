@@ -35,6 +35,11 @@ def test_a_method_that_looks_at_pixels_takes_small_batches_through_a_frozen_trun
     assert (found.batch_size, found.steps) == (8, 1000)
 
 
+def test_batches_are_larger_where_nothing_unlabelled_comes_beside_them() -> None:
+    assert decide(ASKED, replace(PICTURES, all_labelled=True)).batch_size == 32
+    assert decide(ASKED, replace(PHOTOGRAPHS, all_labelled=True)).batch_size == 64
+
+
 def test_photographs_train_the_backbone_slowly_on_an_accelerator() -> None:
     found = decide(ASKED, replace(PHOTOGRAPHS, accelerated=True))
     assert not found.freeze

@@ -8,9 +8,7 @@ from fewlabels.cli.parser import Parser
 def arguments(parser: Parser) -> None:
     """The data."""
     parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a known data set")
-    parser.add_argument(
-        "--labels", metavar="CSV", help="CSV with columns path,label (default: labels.csv in the folder)"
-    )
+    parser.add_argument("--labels", metavar="CSV", help="CSV as for train (default: labels.csv in the folder)")
     parser.add_argument("--root", metavar="PATH", default=".", help="where known data sets lie")
 
 
@@ -18,7 +16,10 @@ def run(parser: Parser, argv: list[str]) -> int:
     """List every fault and note; exit code 2 where there is a fault."""
     args = parser.parse(argv)
     from fewlabels.data.check import check
+    from fewlabels.data.read_marks import check_marks
+    from fewlabels.tasks.choose import has_marks
 
-    report = check(args.data, Path(args.labels) if args.labels else None, Path(args.root))
+    look = check_marks if has_marks(Path(args.data), args.labels) else check
+    report = look(args.data, Path(args.labels) if args.labels else None, Path(args.root))
     print("\n".join(report.lines()))
     return 2 if report.faults else 0

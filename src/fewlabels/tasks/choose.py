@@ -31,12 +31,12 @@ def _guess(options: TrainOptions) -> str:
     possible = tasks_of(options.method)
     if len(possible) == 1 or "multilabel" not in possible:
         return possible[0]
-    marked = options.known_proportion is not None or _has_marks(Path(options.data), options.labels)
+    marked = options.known_proportion is not None or has_marks(Path(options.data), options.labels)
     return "multilabel" if marked else possible[0]
 
 
-def _has_marks(data: Path, labels: str | None) -> bool:
-    """Do the data have several labels per image, and can't be read otherwise?"""
+def has_marks(data: Path, labels: str | None) -> bool:
+    """Do the data, a folder or the name of a known data set, have several labels per image, without a doubt?"""
     from fewlabels.data.known import KNOWN_NAMES
     from fewlabels.data.known_marks import KNOWN_MARKS_NAMES
     from fewlabels.data.marks_csv import is_marks_csv

@@ -36,6 +36,7 @@ class MultiLabel(Task):
 
     name = "multilabel"
     columns = ("path", "split", "class", "given", "label", "confidence", "accepted")
+    all_labelled = True
 
     def read(self, options: TrainOptions) -> Dataset:
         """A folder with a CSV of marks, or a known data set."""

@@ -47,6 +47,8 @@ class Task(ABC):
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
     """Of the ledger."""
+    all_labelled: ClassVar[bool] = False
+    """Does every training image come in the labelled stream, whatever is known of it?"""
 
     @abstractmethod
     def read(self, options: TrainOptions) -> Dataset:

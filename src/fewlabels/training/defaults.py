@@ -29,6 +29,8 @@ class Facts:
     """The method has steps at all."""
     needs_pixels: bool = False
     """It looks at images even where the trunk is frozen: nothing can be kept, every step passes through the trunk."""
+    all_labelled: bool = False
+    """Every training image comes with its labels, known or not: a batch has no unlabelled part beside it."""
 
 
 def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
@@ -48,6 +50,8 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
         defaults |= {"freeze": True, "steps": 0}
     elif not facts.needs_pixels and (defaults["freeze"] if options.freeze is None else options.freeze):
         defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
+    if facts.all_labelled:
+        defaults["batch_size"] = max(32, defaults["batch_size"])
     defaults["label_seed"] = options.seed
     decided = replace(options, **{k: v for k, v in defaults.items() if getattr(options, k) is None})
     assert decided.steps is not None

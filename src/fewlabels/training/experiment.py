@@ -57,13 +57,13 @@ class Prepared(NamedTuple):
         return self.method.p.mu if self.unlabelled_views else 0
 
 
-def facts_of(dataset: Dataset, device: torch.device, kind: type[Method]) -> Facts:
+def facts_of(dataset: Dataset, device: torch.device, kind: type[Method], task: Task) -> Facts:
     """What the defaults are decided from."""
     if isinstance(dataset.images, ArrayImages):
         short = min(dataset.images.pixels.shape[1:3])
     else:
         short = int(np.median(dataset.images.sizes.min(1)))
-    return Facts(short, dataset.flip, device.type != "cpu", kind.trains, kind.needs_pixels)
+    return Facts(short, dataset.flip, device.type != "cpu", kind.trains, kind.needs_pixels, task.all_labelled)
 
 
 def is_grey(dataset: Dataset) -> bool:

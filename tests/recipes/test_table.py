@@ -39,7 +39,9 @@ def type_in(command: str, root: Path, draw: int) -> TrainOptions:
 
 def settled(options: TrainOptions) -> tuple[TrainOptions, object]:
     """The options without, and as, the method's parameters: typed ones are text."""
-    return replace(options, parameters={}), make_parameters(load_method(options.method), options.parameters, 10)
+    return replace(options, parameters={}), make_parameters(
+        load_method(options.method, options.task or "classify"), options.parameters, 10
+    )
 
 
 def one_cell(**options: object) -> Cell:

@@ -17,6 +17,7 @@ from fewlabels.recipes.table import Cell, Table, load_table
 from fewlabels.training.files import write_text
 
 Record = dict[str, Any]
+METRICS = {"accuracy": "Test accuracy", "mAP": "mAP of the test images (mean over classes, not interpolated)"}
 
 
 def reproduce(
@@ -61,7 +62,7 @@ def reproduce(
         say(f"{cell.row}, {cell.column}, draw {draw + 1}")
         folder = runs / name / _folder_name(cell, draw)
         train(replace(cell.options, seed=draw, label_seed=draw, out=str(folder)), resume=True, say=say)
-        _append(records, _record(cell, draw, folder))
+        _append(records, _record(cell, draw, folder, table.metric))
         write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     return out / f"{name}.md"
@@ -117,12 +118,12 @@ def _folder_name(cell: Cell, draw: int) -> str:
     return "-".join([*names, str(draw), hashlib.sha256(cell.command().encode()).hexdigest()[:6]])
 
 
-def _record(cell: Cell, draw: int, folder: Path) -> Record:
+def _record(cell: Cell, draw: int, folder: Path, metric: str) -> Record:
     """Everything that belongs to one number."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     config = _config(folder)
     return {
-        "row": cell.row, "column": cell.column, "draw": draw, "accuracy": round(metrics["test"]["accuracy"], 6),
+        "row": cell.row, "column": cell.column, "draw": draw, metric: round(metrics["test"][metric], 6),
         "steps": metrics["train"]["steps"], "seconds": round(metrics["train"]["seconds"], 1),
         "command": cell.command(), "commit": _commit(), **config,
     }  # fmt: skip
@@ -159,10 +160,10 @@ def as_markdown(table: Table, records: list[Record]) -> str:
     lines += ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row in rows:
         cells = {cell.column: cell for cell in table.cells if cell.row == row}
-        lines.append(f"| {row} | " + " | ".join(_figure(cells.get(c), current) for c in columns) + " |")
+        lines.append(f"| {row} | " + " | ".join(_figure(cells.get(c), current, table.metric) for c in columns) + " |")
     lines += [
-        "", "Test accuracy in per cent: mean +- deviation over the label draws, and in brackets what the paper prints.",
-        "", "| row | command | seconds a run |", "|---|---|---|",
+        "", f"{METRICS[table.metric]} in per cent: mean +- deviation over the label draws, and in brackets what the "
+        "paper prints.", "", "| row | command | seconds a run |", "|---|---|---|",
     ]  # fmt: skip
     for cell in table.cells:
         seconds = [r["seconds"] for r in current if _place(r) == (cell.row, cell.column)]
@@ -172,12 +173,12 @@ def as_markdown(table: Table, records: list[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _figure(cell: Cell | None, records: list[Record]) -> str:
+def _figure(cell: Cell | None, records: list[Record], metric: str) -> str:
     """One cell's text."""
     if cell is None:
         return ""
     paper = f" ({cell.paper:g})" if cell.paper is not None else ""
-    values = [100 * r["accuracy"] for r in records if _place(r) == (cell.row, cell.column)]
+    values = [100 * r[metric] for r in records if _place(r) == (cell.row, cell.column)]
     if not values:
         return f"–{paper}"
     if len(values) == 1:

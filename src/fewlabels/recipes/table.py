@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.options import TrainOptions, flag
@@ -54,6 +54,8 @@ class Table(NamedTuple):
     cells: tuple[Cell, ...]
     draws: int = 3
     """Label draws; seed and label seed are 0, 1, ..."""
+    metric: Literal["accuracy", "mAP"] = "accuracy"
+    """Of the test images: what the table shows."""
 
 
 def grid(

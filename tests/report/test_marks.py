@@ -22,6 +22,7 @@ from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.precision import choose_precision
 from fewlabels.report.class_heat import class_mapped, most_probable, shown_maps
 from fewlabels.report.histogram import histogram
+from fewlabels.report.ledger import read_ledger
 from fewlabels.report.marking import BINS, Histogram, MarkCounts, Marking, Precision
 from fewlabels.report.marks import histograms
 from fewlabels.report.marks_gallery import MarksGallery
@@ -85,9 +86,10 @@ def gallery(folder: Path, probabilities: torch.Tensor | None = None) -> MarksGal
     options = tiny_options(
         folder, "bce", folder / "run", task="multilabel", num_labels=None, known_proportion=0.5, image_size=32
     )
-    options = decide(options, facts_of(dataset, CPU, load_method("bce", "multilabel")))
+    task = load_task("multilabel")
+    options = decide(options, facts_of(dataset, CPU, load_method("bce", "multilabel"), task))
     assert options.backbone is not None
-    prepared = prepare(load_task("multilabel"), options, dataset, CPU, choose_precision(CPU, options.backbone, None))
+    prepared = prepare(task, options, dataset, CPU, choose_precision(CPU, options.backbone, None))
     if probabilities is None:
         probabilities = torch.rand(len(dataset), 10, generator=torch.Generator().manual_seed(1))
     return MarksGallery(prepared, Predictions(probabilities, probabilities > 0.9))
@@ -119,6 +121,22 @@ def test_a_run_is_read_back_from_its_page_with_all_that_it_tells(saliency: RunSu
     assert [sum(one.counts) for one in told.histograms[:3]] == list(told.given)
     (out / "again.html").write_text(render([saliency]), encoding="utf-8")
     assert read_summary(out / "again.html") == saliency
+
+
+def test_the_marks_that_are_shown_say_what_the_ledger_says(saliency: RunSummary, out: Path) -> None:
+    told, counts = marking_of(saliency), saliency.label_counts
+    assert told.absent
+    assert told.present
+    assert min(counts[name] for name in told.absent) >= sorted(counts.values())[-6]
+    ledger = {(row["path"], row["class"]): row for row in read_ledger(out / "labels.csv")}
+    for kind, shown in (("1", told.present), ("0", told.absent)):
+        for name, examples in shown.items():
+            for one in examples:
+                row = ledger[one.path, name]
+                assert (row["given"], row["label"], row["split"]) == ("", kind, "train")
+                assert float(row["confidence"]) == pytest.approx(one.confidence, abs=1e-6)
+    accepted = sum(row["accepted"] == "1" and not row["given"] and row["split"] == "train" for row in ledger.values())
+    assert sum(saliency.pseudo_counts.values()) + told.accepted_absent == accepted
 
 
 def test_a_list_in_the_metrics_and_a_page_without_marks_do_not_break_the_summary() -> None:

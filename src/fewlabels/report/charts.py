@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fewlabels.report.markup import esc, percent, plural
 
@@ -70,7 +71,7 @@ def cut(text: str, most: int) -> str:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """The mapping from numbers to places in the plot."""
 
     x_ticks: list[float]
@@ -85,7 +86,7 @@ class _Frame:
         return TOP + PLOT * (1 - (value - self.y_ticks[0]) / (self.y_ticks[-1] - self.y_ticks[0]))
 
 
-def _axes(frame: _Frame, x_label: str, y_format: Callable[[float], str]) -> Iterator[str]:
+def axes(frame: Frame, x_label: str, y_format: Callable[[float], str]) -> Iterator[str]:
     """Faint horizontal lines with their values, the x values, and the name of x."""
     for tick in frame.y_ticks:
         y = frame.y(tick)
@@ -99,7 +100,7 @@ def _axes(frame: _Frame, x_label: str, y_format: Callable[[float], str]) -> Iter
     yield f'<text x="{WIDTH - RIGHT}" y="{bottom + 30}" text-anchor="end">{esc(x_label)}</text>'
 
 
-def _line(series: Series, frame: _Frame, tip: Callable[[float, float], str]) -> Iterator[str]:
+def _line(series: Series, frame: Frame, tip: Callable[[float, float], str]) -> Iterator[str]:
     """The stretches of one line; dots only where they are few, or where a value stands alone."""
     parts, colour = series.parts(), f"--c:var(--series-{series.colour % COLOURS})"
     few = sum(map(len, parts)) <= _MOST_DOTS
@@ -128,14 +129,14 @@ def _legend(series: Sequence[Series], y: float, value_format: Callable[[float], 
     return "".join(pieces), y
 
 
-def _frame(series: Sequence[Series], shares: bool, bounds: Sequence[float]) -> _Frame:
+def _frame(series: Sequence[Series], shares: bool, bounds: Sequence[float]) -> Frame:
     """Axes that hold all values and reach the bounds; those of shares end at 0 and 100 %."""
     points = [point for one in series for part in one.parts() for point in part]
     xs, ys = [x for x, _ in points], [*(y for _, y in points), *bounds]
     y_ticks = nice_ticks(min(ys), max(ys))
     if shares:
         y_ticks = [tick for tick in y_ticks if -1e-9 <= tick <= 1 + 1e-9]
-    return _Frame(nice_ticks(min(xs), max(xs)) if max(xs) > min(xs) else [min(xs)], y_ticks, max(xs))
+    return Frame(nice_ticks(min(xs), max(xs)) if max(xs) > min(xs) else [min(xs)], y_ticks, max(xs))
 
 
 def figure(title: str, description: str, height: float, drawing: str) -> str:
@@ -178,29 +179,47 @@ def line_chart(
         f"{one.name} from {value_format(one.parts()[0][0][1])} to {value_format(one.parts()[-1][-1][1])}"
         for one in series
     )
-    drawing = "".join(_axes(frame, x_label, tick_format)) + lines + legend
+    drawing = "".join(axes(frame, x_label, tick_format)) + lines + legend
     return figure(title, f"{title}: {summary}", bottom + 8, drawing)
 
 
-def bars(title: str, counts: dict[str, int], colour: int = 0, most: int = 30) -> str:
-    """A figure with one horizontal bar per name; the rows after ``most`` are summed up in words."""
-    if not counts:
+class Bar(NamedTuple):
+    """One row of a figure of bars."""
+
+    name: str
+    share: float
+    """Of the longest that a bar may be, from 0 to 1."""
+    text: str
+    """At its end."""
+
+
+def bar_chart(title: str, rows: Sequence[Bar], colour: int = 0, more: str = "") -> str:
+    """A figure with one horizontal bar per row, and what is to be said of further ones; empty text without a row."""
+    if not rows:
         return ""
-    rows, rest = list(counts.items())[:most], list(counts.values())[most:]
-    names = [cut(name, 20) for name, _ in rows]
+    names = [cut(row.name, 20) for row in rows]
     left = 8 + CHARACTER * max(3, *map(len, names))
-    longest, largest, height = WIDTH - left - 50, max(*counts.values(), 1), 20
+    longest, height = WIDTH - left - 14 - CHARACTER * max(6, *(len(row.text) for row in rows)), 20
     pieces = []
-    for index, (name, (_, count)) in enumerate(zip(names, rows, strict=True)):
-        y, length = index * height, longest * count / largest
+    for index, (name, row) in enumerate(zip(names, rows, strict=True)):
+        y, length = index * height, longest * row.share
         pieces.append(f'<text x="{left - 6:.0f}" y="{y + 14}" text-anchor="end" class="key">{esc(name)}</text>')
         pieces.append(f'<rect class="bar" x="{left:.0f}" y="{y + 4}" width="{length:.1f}" height="13" rx="2"/>')
-        pieces.append(f'<text x="{left + length + 5:.1f}" y="{y + 14}">{short(count)}</text>')
+        pieces.append(f'<text x="{left + length + 5:.1f}" y="{y + 14}">{esc(row.text)}</text>')
+    if more:
+        pieces.append(f'<text x="{left:.0f}" y="{len(rows) * height + 16}" class="key">{esc(more)}</text>')
+    text = ", ".join(
+        [*(f"{name} {row.text}" for name, row in zip(names, rows, strict=True)), *([more] if more else [])]
+    )
+    drawing = f'<g style="--c:var(--series-{colour % COLOURS})">{"".join(pieces)}</g>'
+    return figure(title, f"{title}: {text}", (len(rows) + bool(more)) * height + 4, drawing)
+
+
+def bars(title: str, counts: dict[str, int], colour: int = 0, most: int = 30) -> str:
+    """A figure with one bar per name; the rows after ``most`` are summed up in words."""
+    largest, rest = max([*counts.values(), 1]), list(counts.values())[most:]
+    rows = [Bar(name, count / largest, short(count)) for name, count in list(counts.items())[:most]]
     more = (
         f"… and {plural(len(rest), 'more class', 'more classes')}, {min(rest):,} to {max(rest):,} each" if rest else ""
     )
-    if more:
-        pieces.append(f'<text x="{left:.0f}" y="{len(rows) * height + 16}" class="key">{more}</text>')
-    text = ", ".join([*(f"{name} {count}" for name, count in rows), *([more] if more else [])])
-    drawing = f'<g style="--c:var(--series-{colour % COLOURS})">{"".join(pieces)}</g>'
-    return figure(title, f"{title}: {text}", (len(rows) + bool(rest)) * height + 4, drawing)
+    return bar_chart(title, rows, colour, more)

@@ -12,6 +12,7 @@ _TITLES = {
     "test_mAP": "mAP on the test images",
     "val_mAP": "mAP on the validation images",
     "share_kept": "Share kept of the pseudo-labels",
+    "share_accepted": "Share accepted of the unknown marks",
     "pseudo_label_accuracy": "Accuracy of the pseudo-labels kept",
     "loss": "Loss",
 }
@@ -35,6 +36,7 @@ def history_charts(run: RunSummary) -> str:
     history = run.history
     kept = [
         Series("share kept", _points(history, "share_kept"), 1),
+        Series("unknown marks accepted", _points(history, "share_accepted"), 4),
         Series("their accuracy", _points(history, "pseudo_label_accuracy"), 2),
     ]
     accuracy = [
@@ -53,7 +55,11 @@ def history_charts(run: RunSummary) -> str:
     ]
     if not any(charts):
         return ""
-    chose_nothing = "<p>The test curve is for the reader only: it chose nothing.</p>" if accuracy[0].parts() else ""
+    chose_nothing = (
+        "<p>The test curve is for the reader only: it chose nothing.</p>"
+        if accuracy[0].parts() or precision[0].parts()
+        else ""
+    )
     return f'<div class="charts">{"".join(charts)}</div>{chose_nothing}'
 
 

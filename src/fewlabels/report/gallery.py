@@ -28,6 +28,12 @@ def test_or_train(dataset: Dataset) -> np.ndarray:
     return test if len(test) else dataset.rows(TRAIN)
 
 
+def pixels(prepared: Prepared, rows: Sequence[int]) -> np.ndarray:
+    """(n, H, W, C) uint8, as the network gets them but for the normalisation; there must be a row."""
+    (found,) = prepared.images.stream([torch.tensor(rows)])
+    return found.permute(0, 2, 3, 1).cpu().numpy()
+
+
 class Gallery:
     """Images of a run with what its model says of them."""
 
@@ -55,9 +61,8 @@ class Gallery:
         return self.examples(rows[trust.argsort(stable=True)][:most].tolist())
 
     def pixels(self, rows: Sequence[int]) -> np.ndarray:
-        """(n, H, W, C) uint8, as the network gets them but for the normalisation; there must be a row."""
-        (pixels,) = self.prepared.images.stream([torch.tensor(rows)])
-        return pixels.permute(0, 2, 3, 1).cpu().numpy()
+        """(n, H, W, C) uint8, see :func:`pixels`."""
+        return pixels(self.prepared, rows)
 
     def examples(self, rows: Sequence[int]) -> list[Example]:
         """The rows in their order."""

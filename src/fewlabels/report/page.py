@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fewlabels.report.curves import compared_charts
-from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, section
+from fewlabels.report.marks_words import average_precision, has_marks
+from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, plural, section
 from fewlabels.report.sections import method_name, run_parts, verdict_part
 from fewlabels.report.sights import compared_maps, features_part
 from fewlabels.report.summary import Example, RunSummary, read_summary
@@ -60,39 +62,61 @@ def _several(runs: Sequence[RunSummary]) -> str:
     return header + comparison + curves + seen + articles
 
 
+def _measure(run: RunSummary) -> str:
+    """The figure that the run's task is judged by."""
+    return "mAP" if has_marks(run) else "accuracy"
+
+
+def _evidence(run: RunSummary) -> tuple[str, dict[str, Any]] | None:
+    """The best images that the run was judged by, and its figures on them."""
+    return average_precision(run) if has_marks(run) else accuracy_source(run)
+
+
 def _best(runs: Sequence[RunSummary]) -> str:
-    """Which run leads, said only where all were judged by the same kind of images."""
-    sources = [accuracy_source(run) for run in runs]
+    """Which run leads, said only where all have one task and were judged by the same kind of images."""
+    measures = sorted(set(map(_measure, runs)))
+    if len(measures) > 1:
+        return "They are of different tasks, so they can't be ranked."
+    sources, measure = [_evidence(run) for run in runs], measures[0]
     if None in sources or len({source[0] for source in sources if source}) > 1:
-        return "Their accuracies were not all counted on the same kind of images, so they can't be ranked."
-    best, name = max((source[1]["accuracy"], run.name) for source, run in zip(sources, runs, strict=True) if source)
-    return f"{name} has the highest accuracy, {percent(best)}. Where intervals overlap, the order may be chance."
+        counted = "accuracies were not all counted" if measure == "accuracy" else f"{measure} was not always counted"
+        return f"Their {counted} on the same kind of images, so they can't be ranked."
+    best, name = max((source[1][measure], run.name) for source, run in zip(sources, runs, strict=True) if source)
+    chance = "Where intervals overlap" if measure == "accuracy" else "Where the difference is small"
+    return f"{name} has the highest {measure}, {percent(best)}. {chance}, the order may be chance."
 
 
 def _comparison(runs: Sequence[RunSummary]) -> str:
-    """A row per run with the figures one chooses by."""
-    header = ("run", "method", "labels", "accuracy", "95\u00a0% interval", "counted on", "accepted labels", "time")
+    """A row per run with the figures one chooses by; a column per measure that any of them has."""
+    measures = sorted(set(map(_measure, runs)))
+    intervals = ["95\u00a0% interval"] if "accuracy" in measures else []
+    header = ("run", "method", "labels", *measures, *intervals, "counted on", "accepted labels", "time")
     return Table(
         "Each counted on the best images it has: test, else validation, else an estimate",
         header,
-        [_row(index, run) for index, run in enumerate(runs, 1)],
+        [_row(index, run, measures) for index, run in enumerate(runs, 1)],
     ).html("figures")
 
 
-def _row(index: int, run: RunSummary) -> list[object]:
-    source = accuracy_source(run)
-    split, figures = source if source else ("", {})
+def _row(index: int, run: RunSummary, measures: Sequence[str]) -> list[object]:
+    split, figures = _evidence(run) or ("", {})
     counted = (
         f"{figures['num_images']:,} {_EVIDENCE[split]}" if figures.get("num_images") else _EVIDENCE.get(split, "–")
     )
     seconds = (run.metrics.get("train") or {}).get("seconds")
+    own = {_measure(run): percent(figures[_measure(run)])} if figures else {}
     return [
         Html(f'<a href="#run-{index}">{esc(run.name)}</a>'),
         method_name(run),
-        f"{sum(run.label_counts.values()):,}",
-        percent(figures["accuracy"]) if source else "–",
-        interval(figures) or "–",
+        _given(run),
+        *(own.get(measure, "–") for measure in measures),
+        *([interval(figures) or "–"] if "accuracy" in measures else []),
         counted,
-        f"{sum(run.pseudo_counts.values()):,}",
+        f"{sum(run.pseudo_counts.values()) + (run.marking.accepted_absent if run.marking else 0):,}",
         duration(float(seconds)) if seconds is not None else "–",
     ]
+
+
+def _given(run: RunSummary) -> str:
+    """How many labels, or how many marks."""
+    return plural(run.marking.given.known, "mark") if run.marking else f"{sum(run.label_counts.values()):,}"

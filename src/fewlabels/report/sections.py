@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fewlabels.report.charts import bars
+from fewlabels.report.charts import bars, whole_percent
 from fewlabels.report.curves import history_charts
+from fewlabels.report.marks_parts import marks_charts, marks_examples, marks_figures, marks_parts
+from fewlabels.report.marks_words import has_marks, marks_given
 from fewlabels.report.markup import Html, Table, details, duration, esc, interval, percent, plural, section
 from fewlabels.report.matrix import confusion_part
 from fewlabels.report.sights import looking_parts
@@ -82,7 +84,8 @@ def _facts(run: RunSummary) -> dict[str, str]:
     facts = {
         "Data": setting(run, "data"),
         "Classes": f"{len(run.classes):,}",
-        "Labels given": plural(sum(run.label_counts.values()), "image"),
+        "Labels given": marks_given(run) if has_marks(run) else plural(sum(run.label_counts.values()), "image"),
+        "Known proportion": _known_proportion(run),
         "Unlabelled pool": {True: "includes the labelled images too", False: "without the labelled images"}.get(pool),
         "Network": setting(run, "backbone"),
         "Training": _training(train),
@@ -90,6 +93,13 @@ def _facts(run: RunSummary) -> dict[str, str]:
         "Seed": ", labels drawn with seed ".join(seeds),
     }
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
+
+
+def _known_proportion(run: RunSummary) -> str | None:
+    share = setting(run, "known_proportion")
+    return (
+        f"{whole_percent(share)} of the marks there are, drawn at random" if isinstance(share, (int, float)) else None
+    )
 
 
 def _validation(figures: Mapping[str, Any] | None) -> str:
@@ -116,9 +126,13 @@ def setup_part(run: RunSummary) -> str:
     about += f"<p>{esc(idea)}</p>" if idea else ""
     about += f'<p class="paper">{esc(paper)}</p>' if paper else ""
     facts = "".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in _facts(run).items())
+    charts = marks_charts(run) if has_marks(run) else _label_charts(run)
+    return f'{about}<dl class="facts">{facts}</dl><div class="charts">{charts}</div>'
+
+
+def _label_charts(run: RunSummary) -> str:
     given = bars("Labels given per class", run.label_counts, 0)
-    pseudo = bars("Accepted labels of unlabelled images per class", run.pseudo_counts, 1)
-    return f'{about}<dl class="facts">{facts}</dl><div class="charts">{given}{pseudo}</div>'
+    return given + bars("Accepted labels of unlabelled images per class", run.pseudo_counts, 1)
 
 
 def _counted_images(run: RunSummary) -> str:
@@ -136,28 +150,34 @@ def parameters_part(run: RunSummary) -> str:
     return details(f"All {len(rows)} settings", Table("config.yaml", ("setting", "value"), rows).html()) if rows else ""
 
 
+def _images_part(run: RunSummary, level: int) -> str:
+    """The images it is most and least sure of, and the labels it doubts."""
+    strips = {"most sure": run.most_confident, "least sure": run.least_confident}
+    return section(
+        "The images it is most and least sure of",
+        examples_part(run.classes, strips, level + 1),
+        level,
+        "Ordered by the model's class; a frame marks those that are known to be wrong.",
+    ) + section(
+        "Given labels that the model doubts",
+        doubted_part(run.doubted),
+        level,
+        "Either the model is wrong, or somebody mislabelled the image: a look at these pays first.",
+    )
+
+
 def run_parts(run: RunSummary, level: int) -> str:
     """Everything about one run below its verdict; ``level`` is that of the headings."""
     confusion = confusion_part(run.confusion, run.classes, _counted_images(run)) if run.confusion else ""
     return "".join(
         [
-            section("The figures", figures_part(run), level),
+            section("The figures", marks_figures(run) if has_marks(run) else figures_part(run), level),
             section("What was run", setup_part(run), level),
             section("How training went", history_charts(run), level),
             section("What is taken for what", confusion, level),
+            marks_parts(run, level),
             looking_parts(run, level),
-            section(
-                "The images it is most and least sure of",
-                examples_part(run, level + 1),
-                level,
-                "Ordered by the model's class; a frame marks those that are known to be wrong.",
-            ),
-            section(
-                "Given labels that the model doubts",
-                doubted_part(run.doubted),
-                level,
-                "Either the model is wrong, or somebody mislabelled the image: a look at these pays first.",
-            ),
+            marks_examples(run, level) if has_marks(run) else _images_part(run, level),
             section("Every parameter", parameters_part(run), level),
         ]
     )

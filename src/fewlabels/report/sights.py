@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from fewlabels.report.example import Example
 from fewlabels.report.looking import Mapped, Perturbed
-from fewlabels.report.markup import Html, Table, esc, percent, section
+from fewlabels.report.marks_sights import class_overlays, marked_image
+from fewlabels.report.markup import Html, Table, percent, section
 from fewlabels.report.scatter import scatter
 from fewlabels.report.summary import RunSummary
+from fewlabels.report.thumbnails import picture
 
 
 def looking_parts(run: RunSummary, level: int) -> str:
@@ -42,25 +45,17 @@ def _wrong(example: Example) -> bool:
     return example.truth is not None and example.truth != example.label
 
 
-def _picture(image: str, described: str, caption: str, wrong: bool) -> str:
-    text = esc(described)
-    return (
-        f'<figure class="thumb{" wrong" if wrong else ""}"><img src="{esc(image)}" alt="{text}" title="{text}">'
-        f"<figcaption>{esc(caption)}</figcaption></figure>"
-    )
-
-
 def _plain(example: Example) -> str:
     """The image itself, and what it is."""
     truth = f", true class {example.truth}" if example.truth is not None else ""
-    return _picture(example.image, f"{example.path}{truth}", f"is {example.truth}" if example.truth else "", False)
+    return picture(example.image, f"{example.path}{truth}", f"is {example.truth}" if example.truth else "", False)
 
 
 def _overlay(one: Mapped) -> str:
     """The heat map, and what the model says."""
     example = one.example
     described = f"{example.path}, bright where {one.shows} is; the model says {_says(example)}"
-    return _picture(one.overlay, described, _says(example), _wrong(example))
+    return picture(one.overlay, described, _says(example), _wrong(example))
 
 
 def _maps_part(run: RunSummary, level: int) -> str:
@@ -91,32 +86,52 @@ def _pair(pair: Perturbed) -> str:
     before = f"{pair.before.path}: the model says {_says(pair.before)}"
     after = f"{pair.before.path}, perturbed: the model says {_says(pair.after)}"
     return (
-        f"<li>{_picture(pair.before.image, before, _says(pair.before), _wrong(pair.before))}"
-        f"{_picture(pair.after.image, after, _says(pair.after), _wrong(pair.after))}</li>"
+        f"<li>{picture(pair.before.image, before, _says(pair.before), _wrong(pair.before))}"
+        f"{picture(pair.after.image, after, _says(pair.after), _wrong(pair.after))}</li>"
     )
+
+
+class _Row(NamedTuple):
+    """An image and its maps, drawn."""
+
+    path: str
+    plain: str
+    overlays: str
 
 
 def compared_maps(runs: Sequence[RunSummary]) -> str:
     """A table per data set that several runs have maps of: a row per image, a column per run."""
     alike: dict[tuple[object, ...], list[RunSummary]] = {}
     for run in runs:
-        if run.looking.maps:
+        if _rows(run):
             alike.setdefault(_data(run), []).append(run)
     return "".join(_side_by_side(group) for group in alike.values() if len(group) > 1)
+
+
+def _rows(run: RunSummary) -> list[_Row]:
+    """The images that it has maps of: of its class, or of each of its classes."""
+    rows = [_Row(one.example.path, _plain(one.example), _overlay(one)) for one in run.looking.maps]
+    several = run.marking.maps if run.marking else []
+    return rows + [_Row(one.path, marked_image(one), class_overlays(one)) for one in several]
 
 
 def _data(run: RunSummary) -> tuple[object, ...]:
     """What runs on the same data have in common, wherever the data lay."""
     name = Path(str(run.config.get("data"))).name
-    return name, *run.classes, *(one.example.path for one in run.looking.maps)
+    return name, *run.classes, *(row.path for row in _rows(run))
 
 
 def _side_by_side(runs: Sequence[RunSummary]) -> str:
     """Each image with its map in every run."""
-    images = [one.example for one in runs[0].looking.maps]
     rows = [
-        [Html(_plain(image)), *(Html(_overlay(run.looking.maps[i])) for run in runs)] for i, image in enumerate(images)
+        [Html(together[0].plain), *(Html(row.overlays) for row in together)]
+        for together in zip(*map(_rows, runs), strict=True)
     ]
-    shown = list(dict.fromkeys(one.shows for run in runs for one in run.looking.maps))
+    shown = list(dict.fromkeys(what for run in runs for what in _bright(run)))
     caption = f"The same images under {len(runs)} runs; bright: {' or '.join(shown)}"
     return Table(caption, ("image", *(run.name for run in runs)), rows).html("sights")
+
+
+def _bright(run: RunSummary) -> list[str]:
+    several = run.marking is not None and run.marking.maps
+    return [one.shows for one in run.looking.maps] + (["evidence for the class beneath"] if several else [])

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from fewlabels.errors import UserError
 from fewlabels.report.example import Example, read_example
 from fewlabels.report.looking import Looking, read_looking
+from fewlabels.report.marking import Marking, read_marking
 
 T = TypeVar("T")
 ISLAND = "fewlabels-run"
@@ -46,6 +47,9 @@ class RunSummary:
     """What to distrust, in sentences."""
     looking: Looking = field(default_factory=Looking)
     """Features in the plane, maps and perturbed images; pages made before there were any have none."""
+    marking: Marking | None = None
+    """Of a multi-label run: its marks, its classes one by one, its maps. ``label_counts`` are then marks given as
+    present, and ``pseudo_counts`` unknown marks accepted as present."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; numbers that are not finite become None."""
@@ -57,7 +61,7 @@ class RunSummary:
         return cls(
             name=str(data["name"]),
             config=dict(data["config"]),
-            metrics=_values(data["metrics"], lambda figures: _values(figures, _figure)),
+            metrics=_values(data["metrics"], _figures),
             history=[_values(row, _number) for row in data["history"]],
             classes=[str(name) for name in data["classes"]],
             confusion=_matrix(data["confusion"], len(data["classes"])),
@@ -68,6 +72,7 @@ class RunSummary:
             doubted=_examples(data["doubted"]),
             notes=[str(note) for note in data["notes"]],
             looking=read_looking(data.get("looking"), len(data["classes"])),
+            marking=read_marking(data.get("marking"), len(data["classes"])),
         )
 
     def embed(self, index: int = 0) -> str:
@@ -98,6 +103,11 @@ def _values(data: Mapping[str, Any], convert: Callable[[Any], T]) -> dict[str, T
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _figures(data: Mapping[str, Any]) -> dict[str, float | int | str | None]:
+    """One number each; ``AP``, which has one per class, stands in ``marking``."""
+    return _values({key: value for key, value in dict(data).items() if key != "AP"}, _figure)
 
 
 def _figure(value: Any) -> float | int | str | None:

@@ -1,10 +1,11 @@
 """The images themselves: the most and least confident of each class, and the labels the model doubts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fewlabels.report.markup import details, esc, percent, plural
-from fewlabels.report.summary import Example, RunSummary
+from fewlabels.report.summary import Example
 
+ByClass = Mapping[str, Sequence[Example]]
 MOST_OPEN = 12
 """Classes whose images are shown at once; those of the further ones are folded away."""
 
@@ -19,16 +20,21 @@ def _described(example: Example) -> str:
     return ", ".join(parts)
 
 
+def picture(image: str, described: str, caption: str, wrong: bool) -> str:
+    """An image with what it shows for who can't see it, and a line beneath; a frame where that is wrong."""
+    text = esc(described)
+    return (
+        f'<figure class="thumb{" wrong" if wrong else ""}"><img src="{esc(image)}" alt="{text}" title="{text}">'
+        f"<figcaption>{esc(caption)}</figcaption></figure>"
+    )
+
+
 def _thumb(example: Example) -> str:
     wrong = example.truth is not None and example.truth != example.label
     caption = percent(example.confidence, 0)
     if wrong:
         caption = f"{caption}, is {example.truth}"
-    text = esc(_described(example))
-    return (
-        f'<figure class="thumb{" wrong" if wrong else ""}">'
-        f'<img src="{esc(example.image)}" alt="{text}" title="{text}"><figcaption>{esc(caption)}</figcaption></figure>'
-    )
+    return picture(example.image, _described(example), caption, wrong)
 
 
 def _strip(title: str, examples: Sequence[Example]) -> str:
@@ -37,17 +43,14 @@ def _strip(title: str, examples: Sequence[Example]) -> str:
     return f'<div class="strip"><p>{esc(title)}</p><div>{"".join(map(_thumb, examples))}</div></div>'
 
 
-def _class_row(run: RunSummary, name: str, level: int) -> str:
-    most, least = run.most_confident.get(name, []), run.least_confident.get(name, [])
-    if not (most or least):
-        return ""
-    strips = _strip("most sure", most) + _strip("least sure", least)
-    return f'<div class="class"><h{level}>{esc(name)}</h{level}>{strips}</div>'
+def _class_row(name: str, strips: Mapping[str, ByClass], level: int) -> str:
+    shown = "".join(_strip(title, examples.get(name, [])) for title, examples in strips.items())
+    return f'<div class="class"><h{level}>{esc(name)}</h{level}>{shown}</div>' if shown else ""
 
 
-def examples_part(run: RunSummary, level: int) -> str:
-    """A row per class that has examples; ``level`` is that of the class headings."""
-    rows = [row for name in run.classes if (row := _class_row(run, name, level))]
+def examples_part(classes: Sequence[str], strips: Mapping[str, ByClass], level: int) -> str:
+    """A row per class that has examples, with a strip of each kind; ``level`` is that of the class headings."""
+    rows = [row for name in classes if (row := _class_row(name, strips, level))]
     folded = rows[MOST_OPEN:]
     more = details(f"{plural(len(folded), 'more class', 'more classes')}", "".join(folded)) if folded else ""
     return "".join(rows[:MOST_OPEN]) + more

@@ -3,10 +3,10 @@
 from typing import Any
 
 from fewlabels.evaluation.collapse import collapse_note, imbalance_note
+from fewlabels.report.marks_words import has_marks, marks_accepted, marks_certainty, marks_headline, marks_notes
 from fewlabels.report.markup import NBSP, interval, percent, plural
 from fewlabels.report.summary import RunSummary
 
-_KINDS = {"test": "test images", "val": "validation images"}
 _WIDE = 0.1
 _MISCALIBRATED = 0.1
 
@@ -20,20 +20,10 @@ def accuracy_source(run: RunSummary) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def average_precision(run: RunSummary) -> tuple[str, dict[str, Any]] | None:
-    """The best evidence of a multi-label run: the test split, else the validation split."""
-    for split in ("test", "val"):
-        figures = run.metrics.get(split) or {}
-        if figures.get("mAP") is not None:
-            return split, figures
-    return None
-
-
 def headline(run: RunSummary) -> str:
     """The one sentence to remember."""
-    if marks := average_precision(run):
-        split, figures = marks
-        return f"Mean average precision {percent(figures['mAP'])} on {figures['num_images']:,} {_KINDS[split]}"
+    if has_marks(run):
+        return marks_headline(run)
     source = accuracy_source(run)
     if source is None:
         return "How accurate the model is can't be said: there are neither test images nor enough labels"
@@ -48,12 +38,8 @@ def headline(run: RunSummary) -> str:
 
 def certainty(run: RunSummary) -> str:
     """What stands under the headline: the interval, and what the estimate is when it is one."""
-    if marks := average_precision(run):
-        return (
-            f"If all images were ranked by one class after the other, this is how pure the top of the lists is. At a "
-            f"probability of 0.5, {percent(marks[1]['OP'])} of the classes that it names are there, and it names "
-            f"{percent(marks[1]['OR'])} of those that are there."
-        )
+    if has_marks(run):
+        return marks_certainty(run)
     source = accuracy_source(run)
     if source is None:
         return "Label a few more images of every class, or set some labelled images aside as a test split."
@@ -70,6 +56,8 @@ def certainty(run: RunSummary) -> str:
 
 def accepted(run: RunSummary) -> str:
     """How many images got a label that the method itself trusts."""
+    if has_marks(run):
+        return marks_accepted(run)
     count = sum(run.pseudo_counts.values())
     total = (run.metrics.get("train") or {}).get("num_unlabelled")
     if not total:
@@ -82,12 +70,18 @@ def distrust(run: RunSummary) -> list[str]:
     """Everything that calls for a second look, each a sentence of its own."""
     notes = [
         collapse_note([run.pseudo_counts.get(name, 0) for name in run.classes], run.classes),
-        imbalance_note([run.label_counts.get(name, 0) for name in run.classes], run.classes),
+        *_unevenly_given(run),
         _uncertain(run),
         _miscalibrated(run),
         *run.notes,
     ]
     return list(dict.fromkeys(note for note in notes if note))
+
+
+def _unevenly_given(run: RunSummary) -> list[str | None]:
+    if has_marks(run):
+        return marks_notes(run)
+    return [imbalance_note([run.label_counts.get(name, 0) for name in run.classes], run.classes)]
 
 
 def _uncertain(run: RunSummary) -> str | None:

@@ -41,6 +41,14 @@ def test_after_the_warm_up_the_class_learned_most_needs_the_highest_threshold() 
     assert counted(0, 0, 0, 0, 0, 0, 1).per_class().tolist() == pytest.approx([0.95, 0.95 / 11, 0], abs=1e-6)
 
 
+def test_without_the_warm_up_unused_images_lower_no_threshold() -> None:
+    """Counts (3, 1, 0), 6 unused: beta 1, 1/3, 0; 0.95 / 3 / (2 - 1/3) = 0.19."""
+    thresholds = CurriculumThresholds(10, 3, warmup=False)
+    thresholds.begin(10)
+    thresholds.update(torch.arange(4), sure(0, 0, 0, 1))
+    assert thresholds.per_class().tolist() == pytest.approx([0.95, 0.19, 0], abs=1e-6)
+
+
 def test_at_the_start_everything_is_kept() -> None:
     thresholds = CurriculumThresholds(10, 3)
     assert thresholds.keep(torch.full((2, 3), 1 / 3)).all()  # no pool was announced either

@@ -53,7 +53,7 @@ class CurriculumThresholds(nn.Module):
 
     An image counts as learned in the class that it was last predicted in with at least ``threshold``. beta_c is the
     count of class c over the largest count, that of images not yet learned included while it is the largest (the
-    warm-up). Class c needs threshold * beta_c / (2 - beta_c). All thresholds are 0 at the start. As in the authors'
+    warm-up; where there are many classes it lasts until nearly all images are learned). Class c needs threshold * beta_c / (2 - beta_c). All thresholds are 0 at the start. As in the authors'
     code a batch is judged *before* it is counted.
     """
 
@@ -62,9 +62,9 @@ class CurriculumThresholds(nn.Module):
     counts: Tensor
     """(C + 1,) int64 images per class; last those not yet learned."""
 
-    def __init__(self, num_images: int, num_classes: int, threshold: float = 0.95) -> None:
+    def __init__(self, num_images: int, num_classes: int, threshold: float = 0.95, warmup: bool = True) -> None:
         super().__init__()
-        self.threshold = threshold
+        self.threshold, self.warmup = threshold, warmup
         self.register_buffer("learned", torch.full((num_images,), num_classes))
         self.register_buffer("counts", torch.zeros(num_classes + 1, dtype=torch.int64))
 
@@ -74,7 +74,8 @@ class CurriculumThresholds(nn.Module):
 
     def per_class(self) -> Tensor:
         """(C,) the threshold of each class."""
-        beta = self.counts[:-1] / self.counts.amax().clamp_min(1)
+        learned = self.counts[:-1]
+        beta = learned / (self.counts if self.warmup else learned).amax().clamp_min(1)
         return self.threshold * beta / (2 - beta)
 
     def keep(self, q: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ def table(root: Path) -> Table:
         "supervised": {"method": "supervised"},
         "Pseudo-Label": {"method": "pseudo-label"},
         "FlexMatch": {"method": "flexmatch"},
+        "FlexMatch, no warm-up": {"method": "flexmatch", "parameters": {"warmup": False}},
         "FreeMatch": {"method": "freematch"},
         "PEPL, 300 steps": {"method": "pepl", "batch_size": 8, "steps": 300},
         "FreeMatch, aligned (ours)": {"method": "freematch", "parameters": {"align": True}},

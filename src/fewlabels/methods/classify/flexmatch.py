@@ -24,6 +24,10 @@ class FlexMatchParameters(Parameters):
     threshold: float = parameter(
         0.95, "tau: confidence that counts as learned, and the highest threshold of a class", least=0, most=1
     )
+    warmup: bool = parameter(
+        True,
+        "thresholds stay low while more images are not learned than learned of any class; never ends in short runs",
+    )
     weight: float = parameter(1.0, "lambda: weight of the unlabelled loss", least=0)
     passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
@@ -45,7 +49,9 @@ class FlexMatch(Method):
 
     def __init__(self, model: Classifier, parameters: FlexMatchParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
-        self.thresholds = CurriculumThresholds(problem.num_images, problem.num_classes, parameters.threshold)
+        self.thresholds = CurriculumThresholds(
+            problem.num_images, problem.num_classes, parameters.threshold, parameters.warmup
+        )
 
     def start_round(self, number: int, pool: Pool) -> None:
         """Count the images that are to be learned."""

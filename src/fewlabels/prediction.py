@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,17 @@ def evaluate(run: Path, options: TrainOptions, split: int | None) -> dict[str, A
         if name not in place:
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
     labels = task.renumbered(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
-    return task.judge(class_probabilities(saved, dataset, where, rows), labels)
+    figures = task.judge(class_probabilities(saved, dataset, where, rows), labels)
+    return dict(_by_class(figures, saved.classes))
+
+
+def _by_class(figures: dict[str, Any], classes: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """A figure of each class is named as ``AP(CLASS)``."""
+    for name, value in figures.items():
+        if isinstance(value, list):
+            yield from ((f"{name}({one})", of_one) for one, of_one in zip(classes, value, strict=True))
+        else:
+            yield name, value
 
 
 def class_probabilities(

@@ -9,7 +9,7 @@ def arguments(parser: Parser) -> None:
     """The model, and labelled data."""
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a known data set")
-    parser.add_argument("--labels", metavar="CSV", help="CSV with columns path,label")
+    parser.add_argument("--labels", metavar="CSV", help="CSV as for train (default: labels.csv in the folder)")
     parser.add_argument("--root", metavar="PATH", default=".", help="where known data sets lie")
     parser.add_argument("--split", choices=["train", "val", "test"], help="only the images of this split")
     parser.add_argument("--skip-bad", action="store_true", help="go on without files and rows that are faulty")
@@ -27,4 +27,4 @@ def run(parser: Parser, argv: list[str]) -> None:
     options = TrainOptions(**{name: getattr(args, name) for name in names})
     split = SPLITS.index(args.split) if args.split else None
     for name, value in evaluate(Path(args.run), options, split).items():
-        print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {value}")
+        print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {'none' if value is None else value}")

@@ -8,7 +8,7 @@ from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
 
 COLUMNS = ("path", "label", "confidence", "accepted")
-"""Of an empty file."""
+"""Of an empty ledger."""
 
 
 def arguments(parser: Parser) -> None:
@@ -19,18 +19,19 @@ def arguments(parser: Parser) -> None:
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Write the label, its confidence and whether the method trusts it, for every image that had no label."""
+    """Write the label, its confidence and whether the method trusts it, for every image, or mark, that was not given."""
     args = parser.parse(argv)
     check_place(args.out)
     from fewlabels.errors import UserError
     from fewlabels.report.ledger import read_ledger
 
-    rows = [r for r in read_ledger(Path(args.run) / "labels.csv") if r["split"] == "train" and not r["given"]]
+    ledger = read_ledger(Path(args.run) / "labels.csv")
+    rows = [r for r in ledger if r["split"] == "train" and not r["given"]]
     if any(not row["label"] for row in rows):
         raise UserError(f"{args.run} is not finished; go on with `fewlabels train ... --resume`")
     buffer = io.StringIO()
-    columns = [name for name in rows[0] if name not in ("split", "given")] if rows else COLUMNS
+    columns = [name for name in ledger[0] if name not in ("split", "given")] if ledger else COLUMNS
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_result(buffer.getvalue(), args.out, f"{len(rows)} images")
+    write_result(buffer.getvalue(), args.out, f"{len({row['path'] for row in rows})} images")

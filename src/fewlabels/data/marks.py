@@ -81,8 +81,9 @@ def _one_sided(classes: Sequence[str], train: np.ndarray) -> list[Note]:
         return []  # data for predict and evaluate
     for some, other, word in ((present, absent, "present"), (absent, present, "absent")):
         if not other.any():
-            what = f"every known training label says '{word}': nothing can be learnt without some of the other kind"
-            return [Note("", f"{what}; mark some classes {'absent (0)' if some is present else 'present (1)'}")]
+            worth = "most methods can't learn from that" if some is present else "nothing can be learnt from that"
+            mend = f"mark some classes {'absent (0)' if some is present else 'present (1)'}"
+            return [Note("", f"every known training label says '{word}': {worth}; {mend}")]
     notes = []
     for k in np.flatnonzero(~(present & absent)).tolist():
         if present[k] or absent[k]:

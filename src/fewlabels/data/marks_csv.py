@@ -11,6 +11,10 @@ from fewlabels.data.marks_long import LONG_COLUMNS, read_long
 from fewlabels.data.marks_wide import class_faults, read_wide
 from fewlabels.errors import UserError
 
+_WRITTEN = {"class": "label", "label": "present"}
+"""The names that the files of ``fewlabels label`` and ``predict`` give to the columns of the long form."""
+_ONE_CLASS = "a label without 'present' is for --task classify"
+
 
 def is_marks_csv(file: Path) -> bool:
     """Does the header leave no doubt that there are several labels per image?
@@ -34,7 +38,7 @@ def read_marks_csv(file: Path, files: Sequence[str]) -> Marks:
 
     Wide: ``path`` and a column for each class, in any order, which is kept. Long: ``path,label,present``, a row for
     each known mark; a row with nothing but a path and a split says the split. A mark is 1 (present), 0 (absent), or
-    nothing or -1 (unknown).
+    nothing or -1 (unknown). ``path,class,label`` are the same three, as our own predictions are written.
 
     Args:
         file: CSV in UTF-8 or UTF-16, delimited by comma, semicolon or tab.
@@ -51,8 +55,10 @@ def read_marks_csv(file: Path, files: Sequence[str]) -> Marks:
     written = table.header.cells
     names = [name.lower() if name.lower() in (*RESERVED, "label", "present") else name for name in written]
     rows, index = list(table.rows), ImageIndex(files)
+    if {"class", "label"}.issubset(names) and "present" not in names:
+        names = [_WRITTEN.get(name, name) for name in names]
     if "label" in names or "present" in names:
-        marks.faults += header_faults(table.header, names, LONG_COLUMNS, LONG)
+        marks.faults += header_faults(table.header, names, LONG_COLUMNS, f"{LONG}; {_ONE_CLASS}")
         if not marks.faults:
             note_unused(file, [name for name in names if name not in (*RESERVED, *LONG_COLUMNS)], marks)
             read_long(rows, names, index, marks)

@@ -53,8 +53,9 @@ class CurriculumThresholds(nn.Module):
 
     An image counts as learned in the class that it was last predicted in with at least ``threshold``. beta_c is the
     count of class c over the largest count, that of images not yet learned included while it is the largest (the
-    warm-up; where there are many classes it lasts until nearly all images are learned). Class c needs threshold * beta_c / (2 - beta_c). All thresholds are 0 at the start. As in the authors'
-    code a batch is judged *before* it is counted.
+    warm-up; where there are many classes it lasts until nearly all images are learned). Class c needs threshold *
+    beta_c / (2 - beta_c). All thresholds are 0 at the start. As in the authors' code a batch is judged *before* it
+    is counted.
     """
 
     learned: Tensor

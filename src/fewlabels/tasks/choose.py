@@ -7,7 +7,7 @@ from fewlabels.methods.catalogue import method_file, tasks_of
 from fewlabels.options import TrainOptions
 
 ONLY = {"known_proportion": "multilabel", "num_labels": "classify", "label_fraction": "classify",
-        "labelled_from": "classify"}  # fmt: skip
+        "labelled_from": "classify", "pool": "classify"}  # fmt: skip
 """Options that one task alone knows."""
 
 
@@ -20,7 +20,7 @@ def choose_task(options: TrainOptions) -> str:
     task = options.task or _guess(options)
     method_file(options.method, task)
     for name, owner in ONLY.items():
-        if getattr(options, name) is not None and owner != task:
+        if getattr(options, name) != getattr(TrainOptions, name) and owner != task:
             flag = "--" + name.replace("_", "-")
             raise UserError(f"{flag} is for --task {owner}, and this is {task}; leave it out")
     return task

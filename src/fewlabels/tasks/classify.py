@@ -15,6 +15,7 @@ from fewlabels.errors import UserError
 from fewlabels.evaluation.classification import classification_metrics, confusion
 from fewlabels.evaluation.cross_fit import cross_fit
 from fewlabels.evaluation.watch import Watch
+from fewlabels.methods.catalogue import method_files
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
@@ -26,6 +27,7 @@ from fewlabels.report.looking import Looking
 from fewlabels.report.maps import mapped
 from fewlabels.report.perturbed import perturbed
 from fewlabels.report.summary import RunSummary
+from fewlabels.tasks.choose import has_marks
 from fewlabels.tasks.task import Outcome, Predictions, Table, Task, about_method
 from fewlabels.training.experiment import Plain, Prepared
 
@@ -38,6 +40,7 @@ class Classify(Task):
 
     def read(self, options: TrainOptions) -> Dataset:
         """A folder or a known data set; two of them for domain adaptation."""
+        _refuse_marks(options)
         labels = Path(options.labels) if options.labels else None
         root, source = Path(options.root), options.labelled_from
         return read(options.data, labels, root, options.skip_bad, labelled_from=source)
@@ -148,6 +151,16 @@ class Classify(Task):
             for number, row in enumerate(probabilities.tolist())
         )
         return Table(columns, rows)
+
+
+def _refuse_marks(options: TrainOptions) -> None:
+    """Raise UserError for data of the other task, instead of a fault in every row of them."""
+    if has_marks(Path(options.data), options.labels):
+        others = ", ".join(method_files("multilabel"))
+        raise UserError(
+            f"{options.labels or options.data}: several labels per image, and --task classify takes one class; "
+            f"train a method of --task multilabel: {others}"
+        )
 
 
 task = Classify()

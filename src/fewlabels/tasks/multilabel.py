@@ -56,7 +56,7 @@ class MultiLabel(Task):
         order = permutation(key_of(options.label_seed, "validation"), len(train)).numpy()
         held = train[order[: round(options.val_fraction * len(train))]]
         given[held], train = UNKNOWN, np.setdiff1d(train, held)
-        _check_marks(dataset, given, options.method, method)
+        _check_marks(dataset, given, options, method)
         val = np.sort(np.concatenate([held, dataset.rows(VAL)]))
         return LabelSplit(train, given, train, val, dataset.rows(TEST))
 
@@ -134,15 +134,17 @@ class MultiLabel(Task):
         return Table(columns, rows)
 
 
-def _check_marks(dataset: Dataset, given: np.ndarray, name: str, method: type[Method]) -> None:
+def _check_marks(dataset: Dataset, given: np.ndarray, options: TrainOptions, method: type[Method]) -> None:
     """Raise UserError where the given marks (N, K) can't teach anything."""
+    more = "" if options.known_proportion in (None, 1) else " or give a larger --known-proportion"
     if not (given == PRESENT).any():
-        raise UserError(f"{dataset.name}: no training image has a class that is known to be present; mark some with 1")
+        what = f"{dataset.name}: no training image has a class that is known to be present"
+        raise UserError(f"{what}; mark some with 1{more}")
     if _needs_absent(method) and not (given == ABSENT).any():
         others = [other for other in method_files("multilabel") if not _needs_absent(load_method(other, "multilabel"))]
         raise UserError(
-            f"{dataset.name}: every known mark is 'present', and '{name}' needs absent ones too; mark some with 0, or "
-            f"use {', '.join(others)}, which take the unknown for absent"
+            f"{dataset.name}: every known mark is 'present', and '{options.method}' needs absent ones too; "
+            f"mark some with 0{more}, or use {', '.join(others)}, which take the unknown for absent"
         )
 
 

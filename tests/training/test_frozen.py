@@ -10,9 +10,9 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.run import train
 
 
-def test_the_trunk_sees_no_image_between_the_first_evaluation_and_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of images that any trunk has seen, as the one entry of a list."""
     forward, seen = Classifier.features, [0]
 
     def counted(self: Classifier, x: torch.Tensor) -> torch.Tensor:
@@ -20,6 +20,12 @@ def test_the_trunk_sees_no_image_between_the_first_evaluation_and_the_end(
         return forward(self, x)
 
     monkeypatch.setattr(Classifier, "features", counted)
+    return seen
+
+
+def test_the_trunk_sees_no_image_between_the_first_evaluation_and_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
+) -> None:
     root, images = write_tiny(tmp_path), []
     for steps in (4, 12):
         seen[0] = 0
@@ -31,16 +37,9 @@ def test_the_trunk_sees_no_image_between_the_first_evaluation_and_the_end(
 
 
 def test_the_next_method_on_the_same_images_does_not_embed_them_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
 ) -> None:
     """But other pixels, another seed or other weights are embedded."""
-    forward, seen = Classifier.features, [0]
-
-    def counted(self: Classifier, x: torch.Tensor) -> torch.Tensor:
-        seen[0] += len(x) if x.ndim == 4 else 0
-        return forward(self, x)
-
-    monkeypatch.setattr(Classifier, "features", counted)
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
     root = write_tiny(tmp_path)
 

@@ -19,7 +19,7 @@ def arguments(parser: Parser) -> None:
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Write the label, its confidence and whether the method trusts it, for every image, or mark, that was not given."""
+    """Write the label, its confidence and whether the method trusts it, for all that was not given."""
     args = parser.parse(argv)
     check_place(args.out)
     from fewlabels.errors import UserError

@@ -59,7 +59,8 @@ def train(
     keep_freed_memory()
     threads = make_deterministic(options.threads)
     dataset = dataset or task.read(options)
-    options = decide(options, facts_of(dataset, device, load_method(options.method, task.name), task))
+    kind = load_method(options.method, task.name)
+    options = decide(options, facts_of(dataset, device, kind, task, options.parameters))
     assert options.backbone is not None
     precision = choose_precision(device, options.backbone, options.precision)
     fabric = make_fabric(device, precision)

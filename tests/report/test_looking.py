@@ -65,7 +65,7 @@ def run(root: Path, out: Path, method: str, dataset: Dataset | None = None, **ch
 
 def gallery(folder: Path, dataset: Dataset, **changes: object) -> tuple[Prepared, Gallery]:
     options = tiny_options(folder, "supervised", folder / "run", **({"image_size": 24} | changes))
-    options = decide(options, facts_of(dataset, CPU, load_method("supervised"), load_task("classify")))
+    options = decide(options, facts_of(dataset, CPU, load_method("supervised"), load_task("classify"), {}))
     assert options.backbone is not None
     prepared = prepare(load_task("classify"), options, dataset, CPU, choose_precision(CPU, options.backbone, None))
     return prepared, Gallery(prepared, predict_all(prepared, prepared.method.model, prepared.images.plain))

@@ -35,6 +35,12 @@ def test_a_method_that_looks_at_pixels_takes_small_batches_through_a_frozen_trun
     assert (found.batch_size, found.steps) == (8, 1000)
 
 
+@pytest.mark.parametrize(("mu", "labelled"), [(7, 8), (3, 16), (1, 32), (12, 8), (0, 8)])
+def test_a_batch_holds_64_images_of_which_8_at_least_are_labelled(mu: int, labelled: int) -> None:
+    assert decide(ASKED, replace(PICTURES, mu=mu)).batch_size == labelled
+    assert decide(ASKED, replace(PHOTOGRAPHS, needs_pixels=True, mu=mu)).batch_size == labelled
+
+
 def test_batches_are_larger_where_nothing_unlabelled_comes_beside_them() -> None:
     assert decide(ASKED, replace(PICTURES, all_labelled=True)).batch_size == 32
     assert decide(ASKED, replace(PHOTOGRAPHS, all_labelled=True)).batch_size == 64

@@ -4,6 +4,7 @@ Names and parameter names are read without importing torch, so that a typing mis
 """
 
 import ast
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -81,7 +82,7 @@ def check_parameters(name: str, given: dict[str, Any], task: str = "classify") -
             raise UserError(f"method '{name}' has no parameter '{parameter}'; {hint}")
 
 
-def make_parameters(method: "type[Method]", given: dict[str, Any], num_classes: int) -> "Parameters":
+def make_parameters(method: "type[Method]", given: Mapping[str, Any], num_classes: int) -> "Parameters":
     """The method's hyper-parameters, defaults filled in, every value checked."""
     kinds = get_type_hints(method.hyperparameters)
     values = {name: convert(name, value, kinds[name]) for name, value in given.items()}

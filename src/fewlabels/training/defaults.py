@@ -12,6 +12,8 @@ SMALL = 64
 
 FROZEN_STEPS = 1500
 """Steps of a head on features that are kept."""
+BATCH = 64
+"""Images in a batch on a CPU, labelled and unlabelled ones together, of which 8 at least are labelled."""
 SMALLEST = 16
 """Smaller pictures are enlarged to this side: rotating or cropping 8 x 8 pixels leaves too little."""
 
@@ -29,6 +31,8 @@ class Facts:
     """The method has steps at all."""
     needs_pixels: bool = False
     """It looks at images even where the trunk is frozen: nothing can be kept, every step passes through the trunk."""
+    mu: int = 0
+    """Unlabelled images that come with each labelled one in a batch."""
     all_labelled: bool = False
     """Every training image comes with its labels, known or not: a batch has no unlabelled part beside it."""
 
@@ -63,8 +67,13 @@ def _small(facts: Facts, side: int) -> dict:
     steps = 20000 if facts.accelerated else 3000 if side <= 40 else 1500
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
-        "lr": 0.03, "batch_size": 64 if facts.accelerated else 8, "steps": steps, "workers": 2,
+        "lr": 0.03, "batch_size": 64 if facts.accelerated else _labelled(facts), "steps": steps, "workers": 2,
     }  # fmt: skip
+
+
+def _labelled(facts: Facts) -> int:
+    """Labelled images in a batch on a CPU: a step costs about the same whatever share of it is unlabelled."""
+    return max(8, BATCH // (1 + facts.mu)) if facts.mu else 8
 
 
 def _photographs(facts: Facts) -> dict:
@@ -72,5 +81,6 @@ def _photographs(facts: Facts) -> dict:
     return {
         "image_size": min(224, max(96, facts.short_side // 32 * 32)), "flip": facts.flip,
         "backbone": "mobilenetv2_100", "weights": "imagenet", "lr": 0.03,
-        "batch_size": 32 if facts.accelerated else 8, "steps": 10000 if facts.accelerated else 1000, "workers": 2,
+        "batch_size": 32 if facts.accelerated else _labelled(facts),
+        "steps": 10000 if facts.accelerated else 1000, "workers": 2,
     }  # fmt: skip

@@ -1,6 +1,6 @@
 """Builds the pieces of a run from its options: data, split, views, model, method."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,13 +57,15 @@ class Prepared(NamedTuple):
         return self.method.p.mu if self.unlabelled_views else 0
 
 
-def facts_of(dataset: Dataset, device: torch.device, kind: type[Method], task: Task) -> Facts:
-    """What the defaults are decided from."""
+def facts_of(dataset: Dataset, device: torch.device, kind: type[Method], task: Task, given: Mapping[str, Any]) -> Facts:
+    """What the defaults are decided from; ``given`` are the hyper-parameters that are not the method's defaults."""
+    parameters: Any = make_parameters(kind, given, len(dataset.classes))
+    mu = parameters.mu if kind.unlabelled_views else 0
     if isinstance(dataset.images, ArrayImages):
         short = min(dataset.images.pixels.shape[1:3])
     else:
         short = int(np.median(dataset.images.sizes.min(1)))
-    return Facts(short, dataset.flip, device.type != "cpu", kind.trains, kind.needs_pixels, task.all_labelled)
+    return Facts(short, dataset.flip, device.type != "cpu", kind.trains, kind.needs_pixels, mu, task.all_labelled)
 
 
 def is_grey(dataset: Dataset) -> bool:

@@ -52,7 +52,7 @@ class DNLLParameters(Parameters):
         0.999, "of the errors that epm counts (Sec. 3.3.2 says EMA, not how long: ours)", least=0, below=1
     )
     mu: int = parameter(
-        3, "unlabelled images per labelled image in a batch (256 in all in Sec. 4.2; 64 + 192 is ours)", least=1
+        1, "unlabelled images per labelled image in a batch (256 in all in Sec. 4.2; its code: 50 and 50)", least=1
     )
 
     def validate(self, num_classes: int) -> None:

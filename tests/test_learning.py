@@ -1,33 +1,45 @@
 """Methods learn from unlabelled images: real handwriting, 20 labels, several draws of which images are labelled."""
 
 import json
+from functools import cache
 from pathlib import Path
 from statistics import mean
+from tempfile import TemporaryDirectory
 
 import pytest
+from tests.tiny import TRAINING
 
 from fewlabels.options import TrainOptions
 from fewlabels.run import train
 
+PARAMETERS = {"dmt": {"labelled_weight": 50.0}}
+"""Settings other than the paper's, see docs/results.md."""
+NOT_BETTER = {"supervised", "attention-fixmatch", "curriculum-labeling", "pseudo-label-epochs"}
+"""Labels alone, and the methods that do not beat them here: docs/tables/digits.md has their figures."""
+BETTER = [case.name for case in TRAINING if case.task == "classify" and case.name not in NOT_BETTER]
+MARGINS = {"fixmatch": 0.08, "flexmatch": 0.15, "freematch": 0.15, "pepl": 0.1, "dnll": 0.05, "vat": 0.08}
+"""Over three draws, where it is known to be large; else it only has to be there."""
 
-def accuracy(method: str, draw: int, steps: int, folder: Path) -> float:
-    options = TrainOptions(
-        data="digits", method=method, num_labels=20, seed=draw, steps=steps, eval_every=steps, device="cpu", threads=1,
-        out=str(folder / f"{method}-{draw}"),
-    )  # fmt: skip
-    run = train(options, say=lambda _: None)
-    return json.loads((run / "metrics.json").read_text())["test"]["accuracy"]
+
+@cache
+def accuracy(method: str, draw: int, steps: int) -> float:
+    with TemporaryDirectory() as folder:
+        options = TrainOptions(
+            data="digits", method=method, num_labels=20, seed=draw, steps=steps, eval_every=steps, batch_size=8,
+            device="cpu", threads=1, out=str(Path(folder, "run")), parameters=PARAMETERS.get(method, {}),
+        )  # fmt: skip
+        run = train(options, say=lambda _: None)
+        return json.loads((run / "metrics.json").read_text())["test"]["accuracy"]
 
 
-def test_fixmatch_beats_labels_alone(tmp_path: Path) -> None:
-    """Without its unlabelled loss FixMatch is supervised training and the margin is gone."""
-    alone, together = (accuracy(method, 0, 500, tmp_path) for method in ("supervised", "fixmatch"))
-    assert together > alone + 0.08
+@pytest.mark.parametrize(("method", "margin"), [("fixmatch", 0.08), ("pepl", 0.08), ("vat", 0.05), ("dnll", 0.05)])
+def test_a_seed_method_beats_labels_alone(method: str, margin: float) -> None:
+    """Without its unlabelled loss each of them is supervised training and the margin is gone."""
+    assert accuracy(method, 0, 500) > accuracy("supervised", 0, 500) + margin
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "margin"), [("fixmatch", 0.08), ("freematch", 0.05)])
-def test_a_method_beats_labels_alone_over_three_draws(tmp_path: Path, method: str, margin: float) -> None:
-    alone = mean(accuracy("supervised", draw, 800, tmp_path) for draw in range(3))
-    together = mean(accuracy(method, draw, 800, tmp_path) for draw in range(3))
-    assert together > alone + margin
+@pytest.mark.parametrize("method", BETTER)
+def test_a_method_beats_labels_alone_over_three_draws(method: str) -> None:
+    alone, together = (mean(accuracy(name, draw, 800) for draw in range(3)) for name in ("supervised", method))
+    assert together > alone + MARGINS.get(method, 0)

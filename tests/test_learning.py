@@ -25,7 +25,7 @@ MARGINS = {"fixmatch": 0.08, "flexmatch": 0.15, "freematch": 0.15, "pepl": 0.1, 
 def accuracy(method: str, draw: int, steps: int) -> float:
     with TemporaryDirectory() as folder:
         options = TrainOptions(
-            data="digits", method=method, num_labels=20, seed=draw, steps=steps, eval_every=steps, batch_size=8,
+            data="digits", method=method, num_labels=20, seed=draw, steps=steps, eval_every=steps,
             device="cpu", threads=1, out=str(Path(folder, "run")), parameters=PARAMETERS.get(method, {}),
         )  # fmt: skip
         run = train(options, say=lambda _: None)

@@ -19,12 +19,12 @@ def table(root: Path) -> Table:
     rows = {name: {"method": name} for name in names} | OURS
     return Table(
         title="Digits: what each method makes of 1328 unlabelled images",
-        about=f"scikit-learn's digits, 20 labels, {STEPS} steps of 8 labelled images, `small_cnn` on one thread, every "
+        about=f"scikit-learn's digits, 20 labels, {STEPS} steps of `small_cnn` on one thread, every "
         "method with its paper's parameters. `supervised` is the labels alone. Three methods learn from the union of "
         "labelled and pseudo-labelled images, in which 20 labels among hundreds hardly count; they are also run with "
         "more weight on them.",
         cells=grid(
-            rows, {"20 labels": {"num_labels": 20}}, {}, data="digits", steps=STEPS, batch_size=8, threads=1,
+            rows, {"20 labels": {"num_labels": 20}}, {}, data="digits", steps=STEPS, threads=1,
             root=str(root),
         ),
     )  # fmt: skip

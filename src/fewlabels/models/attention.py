@@ -11,7 +11,7 @@ class SpatialAttention(nn.Module):
     """M maps by a 1x1 convolution, batch normalisation and ReLU, summed (student report, Sec. 3.3; METHODS S4).
 
     (B, D, h, w) features give a (B, h, w) map of non-negative weights. The normalisation starts with a shift of 1, near
-    plain mean pooling: from 0 the ReLU was soon off everywhere, in most runs on digits at a learning rate of 0.03.
+    plain mean pooling: from 0 the ReLU was soon off everywhere in most runs on digits.
     """
 
     def __init__(self, channels: int, maps: int) -> None:

@@ -9,7 +9,10 @@ STEPS = 800
 OURS = {
     f"{name}, labelled images count 50": {"method": name, "parameters": {"labelled_weight": 50.0}}
     for name in ("curriculum-labeling", "dmt", "pseudo-label-epochs")
-} | {"fixmatch, aligned": {"method": "fixmatch", "parameters": {"align": True}}}
+} | {
+    "attention-fixmatch, --lr 0.003 as its code": {"method": "attention-fixmatch", "lr": 0.003},
+    "fixmatch, aligned": {"method": "fixmatch", "parameters": {"align": True}},
+}
 """Settings of ours, beside the papers'."""
 
 

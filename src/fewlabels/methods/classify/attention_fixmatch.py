@@ -47,6 +47,9 @@ def attention_divergence(target: Tensor, attention: Tensor) -> Tensor:
 class AttentionFixMatch(Method):
     """Batch statistics move in the one pass over labelled, weak and strong views, so that maps are scaled alike.
 
+    The attention ends in a ReLU: a large step may turn it off everywhere, and then nothing learns any more. On digits
+    that still happens at a learning rate of 0.03; the report's code has 0.003 (``--lr 0.003``).
+
     The report's idea of a loss for diversity between the maps, which its authors did not build, is not here either.
     """
 

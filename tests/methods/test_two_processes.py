@@ -12,8 +12,8 @@ from tests.tiny import TRAINING, Case, write_tiny
 
 ALIKE = [case for case in TRAINING if not case.method.network(case.method.hyperparameters()).attention_maps]
 """All but those whose network has batch statistics whatever the backbone: each process normalises its own part."""
-TOLERANCE = {"vat": 1e-5, "latent-noise": 1e-5}
-"""The power method magnifies what rounding differs in a sum of other parts."""
+TOLERANCE = {"vat": 1e-5, "latent-noise": 1e-5, "gcn-ml": 1e-5}
+"""What magnifies the rounding of sums taken in other parts: the power method, losses in the tens."""
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def gallery(folder: Path, probabilities: torch.Tensor | None = None) -> MarksGal
         folder, "bce", folder / "run", task="multilabel", num_labels=None, known_proportion=0.5, image_size=32
     )
     task = load_task("multilabel")
-    options = decide(options, facts_of(dataset, CPU, load_method("bce", "multilabel"), task))
+    options = decide(options, facts_of(dataset, CPU, load_method("bce", "multilabel"), task, {}))
     assert options.backbone is not None
     prepared = prepare(task, options, dataset, CPU, choose_precision(CPU, options.backbone, None))
     if probabilities is None:

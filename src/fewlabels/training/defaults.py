@@ -64,7 +64,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
 
 def _small(facts: Facts, side: int) -> dict:
     """Trained from nothing, at the size they have."""
-    steps = 20000 if facts.accelerated else 3000 if side <= 40 else 1500
+    steps = 20000 if facts.accelerated else 4000 if facts.all_labelled else 3000 if side <= 40 else 1500
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
         "lr": 0.03, "batch_size": 64 if facts.accelerated else _labelled(facts), "steps": steps, "workers": 2,

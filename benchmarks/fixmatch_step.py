@@ -40,11 +40,13 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from fewlabels.data.dataset import TRAIN, ArrayImages, Dataset
+from fewlabels.methods.catalogue import load_method
 from fewlabels.methods.consistency import Passes
 from fewlabels.methods.method import Batch
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.precision import choose_precision
 from fewlabels.options import TrainOptions
+from fewlabels.tasks.task import load_task
 from fewlabels.training.assemble import assemble
 from fewlabels.training.defaults import decide
 from fewlabels.training.experiment import facts_of, prepare
@@ -205,7 +207,9 @@ class Ours:
             data="random", method="fixmatch", num_labels=LABELS, batch_size=LABELLED, backbone="wrn_28_2", lr=RATE,
             steps=ENDLESS, eval_every=ENDLESS, ema=DECAY, parameters={"passes": passes} if passes else {},
         )  # fmt: skip
-        prepared = prepare(decide(asked, facts_of(dataset, device, trains=True)), dataset, device, precision)
+        task, method = load_task("classify"), load_method("fixmatch")
+        options = decide(asked, facts_of(dataset, device, method, task, asked.parameters))
+        prepared = prepare(task, options, dataset, device, precision)
         layout = "channels_last" if precision.channels_last else "NCHW"
         self.how = f"{precision.name}, {layout}, {prepared.method.p.passes} passes"
         fabric, progress = make_fabric(device, precision), Progress(ENDLESS, print, quiet=True)

@@ -1,6 +1,6 @@
 """Known data sets by name. A new one is a function here, registered under its name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,10 @@ from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.data.formats import Part
 from fewlabels.data.locate import first, need
 from fewlabels.data.official_lists import OfficialLists
+from fewlabels.data.registry import Registry
 from fewlabels.errors import UserError
 
-Reader = Callable[[Path], Dataset | OfficialLists]
-_READERS: dict[str, Reader] = {}
+REGISTRY: Registry[Dataset | OfficialLists] = Registry()
 
 
 def known(name: str, root: Path) -> Dataset | OfficialLists | None:
@@ -29,19 +29,10 @@ def known(name: str, root: Path) -> Dataset | OfficialLists | None:
     Raises:
         UserError: its files are not there, or are damaged.
     """
-    reader = _READERS.get(name)
-    return reader(root) if reader else None
+    return REGISTRY.read(name, root)
 
 
-def _register(name: str) -> Callable[[Reader], Reader]:
-    def add(reader: Reader) -> Reader:
-        _READERS[name] = reader
-        return reader
-
-    return add
-
-
-@_register("digits")
+@REGISTRY.register("digits")
 def _digits(root: Path) -> Dataset:
     """scikit-learn's 1797 digits of 8 x 8, 0..16 scaled to 0..255. Test is every fourth image: 3, 7, 11 ... (449)."""
     from sklearn.datasets import load_digits
@@ -53,7 +44,7 @@ def _digits(root: Path) -> Dataset:
     return _dataset("digits", DIGITS, "none", [train_part], test_part)
 
 
-@_register("digit-scenes")
+@REGISTRY.register("digit-scenes")
 def _digit_scenes(root: Path) -> Dataset:
     """1,500 / 500 of 64 x 64 in colour: one of scikit-learn's digits each, over parts of its photographs; drawn."""
     from fewlabels.data.scenes import draw_scenes
@@ -63,7 +54,7 @@ def _digit_scenes(root: Path) -> Dataset:
     return _dataset("digit-scenes", DIGITS, "none", [train], test)
 
 
-@_register("mnist")
+@REGISTRY.register("mnist")
 def _mnist(root: Path) -> Dataset:
     """60,000 / 10,000 of 28 x 28: ``mnist.npz`` or the four idx files."""
     if npz := first(root, ["mnist.npz"]):
@@ -78,7 +69,7 @@ def _mnist(root: Path) -> Dataset:
     return _dataset("mnist", DIGITS, "none", [train], test)
 
 
-@_register("usps")
+@REGISTRY.register("usps")
 def _usps(root: Path) -> Dataset:
     """7,291 / 2,007 of 16 x 16: ``usps.npz``, or zip.train and zip.test in text."""
     if npz := first(root, ["usps.npz"]):
@@ -90,7 +81,7 @@ def _usps(root: Path) -> Dataset:
     return _dataset("usps", DIGITS, "none", [train], test)
 
 
-@_register("cifar10")
+@REGISTRY.register("cifar10")
 def _cifar10(root: Path) -> Dataset:
     """50,000 / 10,000 of 32 x 32: ``cifar10.npz`` or the binary version."""
     if npz := first(root, ["cifar10.npz"]):
@@ -100,7 +91,7 @@ def _cifar10(root: Path) -> Dataset:
     return _dataset("cifar10", CIFAR10, "horizontal", [formats.read_cifar(train, 1)], formats.read_cifar([test], 1))
 
 
-@_register("cifar100")
+@REGISTRY.register("cifar100")
 def _cifar100(root: Path) -> Dataset:
     """50,000 / 10,000 of 32 x 32 with the 100 fine labels: ``cifar100.npz`` or the binary version."""
     if npz := first(root, ["cifar100.npz"]):
@@ -109,7 +100,7 @@ def _cifar100(root: Path) -> Dataset:
     return _dataset("cifar100", CIFAR100, "horizontal", [formats.read_cifar([train], 2)], formats.read_cifar([test], 2))
 
 
-@_register("svhn")
+@REGISTRY.register("svhn")
 def _svhn(root: Path) -> Dataset:
     """73,257 / 26,032 of 32 x 32: the cropped digits, without the extra ones."""
     train, test = (
@@ -119,7 +110,7 @@ def _svhn(root: Path) -> Dataset:
     return _dataset("svhn", DIGITS, "none", [train], test)
 
 
-@_register("stl10")
+@REGISTRY.register("stl10")
 def _stl10(root: Path) -> Dataset:
     """5,000 and 100,000 without label / 8,000 of 96 x 96."""
     folder = "stl10_binary"
@@ -132,14 +123,14 @@ def _stl10(root: Path) -> Dataset:
     return _dataset("stl10", STL10, "horizontal", train, test)
 
 
-@_register("cub200")
+@REGISTRY.register("cub200")
 def _cub200(root: Path) -> OfficialLists:
     """CUB-200-2011: 5,994 / 5,794 photographs of 200 kinds of bird, whole; its boxes are not read."""
     files = {name: need("cub200", root, [f"CUB_200_2011/{name}.txt", f"{name}.txt"]) for name in cub200.FILES}
     return cub200.read_lists(files)
 
 
-@_register("cars")
+@REGISTRY.register("cars")
 def _cars(root: Path) -> OfficialLists:
     """Stanford Cars: 8,144 / 8,041 photographs of 196 models, whole: ``car_ims`` and its list, or the devkit."""
     folders = ("", "stanford_cars/", "cars/")
@@ -155,7 +146,7 @@ def _cars(root: Path) -> OfficialLists:
     return cars.read_devkit(files, beside.parent if beside.name == "devkit" else beside)
 
 
-KNOWN_NAMES = tuple(_READERS)
+KNOWN_NAMES = REGISTRY.names
 
 
 def _cifar_files(dataset: str, root: Path, names: Sequence[str], folder: str) -> list[Path]:

@@ -1,6 +1,5 @@
 """Known data sets of several labels per image, by name. A new one is a function here, registered under its name."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,9 @@ from fewlabels.data.class_names import DIGITS
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, ArrayImages, Dataset
 from fewlabels.data.locate import first, need
 from fewlabels.data.official_marks import OfficialMarks
+from fewlabels.data.registry import Registry
 
-Reader = Callable[[Path], Dataset | OfficialMarks]
-_READERS: dict[str, Reader] = {}
+REGISTRY: Registry[Dataset | OfficialMarks] = Registry(" with several labels per image")
 
 
 def known_marks(name: str, root: Path) -> Dataset | OfficialMarks | None:
@@ -25,19 +24,10 @@ def known_marks(name: str, root: Path) -> Dataset | OfficialMarks | None:
     Raises:
         UserError: its files are not there, or are damaged.
     """
-    reader = _READERS.get(name)
-    return reader(root) if reader else None
+    return REGISTRY.read(name, root)
 
 
-def _register(name: str) -> Callable[[Reader], Reader]:
-    def add(reader: Reader) -> Reader:
-        _READERS[name] = reader
-        return reader
-
-    return add
-
-
-@_register("digit-scenes")
+@REGISTRY.register("digit-scenes")
 def _digit_scenes(root: Path) -> Dataset:
     """1,500 / 500 of 64 x 64 in colour: one to four of scikit-learn's digits over parts of its photographs; drawn."""
     from fewlabels.data.scenes import MOST_DIGITS, draw_scenes
@@ -55,21 +45,21 @@ def _digit_scenes(root: Path) -> Dataset:
     )
 
 
-@_register("voc2007")
+@REGISTRY.register("voc2007")
 def _voc2007(root: Path) -> OfficialMarks:
     """Pascal VOC 2007: 5,011 (trainval) / 4,952 photographs with 20 classes; difficult objects count as present."""
     list_file = "ImageSets/Main/aeroplane_trainval.txt"
     return voc2007.read_lists(_folder("voc2007", root, list_file, "VOCdevkit/VOC2007/", "VOC2007/", ""))
 
 
-@_register("coco2014")
+@REGISTRY.register("coco2014")
 def _coco2014(root: Path) -> OfficialMarks:
     """MS-COCO 2014: 82,783 / 40,504 (val) photographs with 80 classes."""
     list_file = "annotations/instances_train2014.json"
     return coco2014.read_annotations(_folder("coco2014", root, list_file, "coco2014/", "coco/", ""))
 
 
-@_register("visual-genome")
+@REGISTRY.register("visual-genome")
 def _visual_genome(root: Path) -> OfficialMarks:
     """Visual Genome with the classes of ``categories.txt`` and the test images of ``test.txt``, both yours."""
     folder = _folder("visual-genome", root, "objects.json", "visual-genome/", "")
@@ -78,14 +68,14 @@ def _visual_genome(root: Path) -> OfficialMarks:
     return visual_genome.read_objects(folder / "objects.json", categories, first(folder, ["test.txt"]))
 
 
-@_register("openimages")
+@REGISTRY.register("openimages")
 def _openimages(root: Path) -> OfficialMarks:
     """Open Images V3: those of its images that are there, with 5,000 classes, verified and machine-generated labels."""
     inside = root / "openimages"
     return openimages.read_labels(inside if inside.is_dir() else root)
 
 
-KNOWN_MARKS_NAMES = tuple(_READERS)
+KNOWN_MARKS_NAMES = REGISTRY.names
 
 
 def _folder(name: str, root: Path, file: str, *folders: str) -> Path:

@@ -6,9 +6,9 @@ from fewlabels.data.adapt import adapt
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.decode import Progress
 from fewlabels.data.folder import accept, read_folder
-from fewlabels.data.known import KNOWN_NAMES, known
+from fewlabels.data.known import REGISTRY
 from fewlabels.data.official_lists import OfficialLists, survey_lists
-from fewlabels.errors import UserError, nearest
+from fewlabels.errors import UserError
 
 
 def read(
@@ -43,17 +43,7 @@ def read(
 
 def find(data: str, labels: Path | None, root: Path) -> Path | Dataset | OfficialLists:
     """The folder that ``data`` means, not yet looked at, or the known data set, whose files are not yet looked at."""
-    folder = Path(data)
-    if folder.exists():
-        return folder
-    if data.lower() not in KNOWN_NAMES:
-        hint = nearest(data, KNOWN_NAMES)
-        raise UserError(f"no folder '{data}' and no known data set of that name; {hint}")
-    if labels is not None:
-        raise UserError(f"the known data set '{data}' has its own labels; --labels is for a folder of images")
-    dataset = known(data.lower(), root)
-    assert dataset is not None
-    return dataset
+    return REGISTRY.find(data, labels, root)
 
 
 def _read(

@@ -7,10 +7,9 @@ from fewlabels.data.dataset import Dataset
 from fewlabels.data.decode import Progress
 from fewlabels.data.faults import Note
 from fewlabels.data.folder import accept
-from fewlabels.data.known_marks import KNOWN_MARKS_NAMES, known_marks
+from fewlabels.data.known_marks import REGISTRY
 from fewlabels.data.marks_folder import survey_marks
 from fewlabels.data.official_marks import OfficialMarks, survey_official
-from fewlabels.errors import UserError, nearest
 
 
 def read_marks(
@@ -31,7 +30,7 @@ def read_marks(
     Raises:
         UserError: there is neither, or (DataFaults) something in the folder is wrong.
     """
-    found = _find(data, labels, root)
+    found = REGISTRY.find(data, labels, root)
     if isinstance(found, Dataset):
         return found
     if isinstance(found, OfficialMarks):
@@ -46,23 +45,9 @@ def check_marks(data: str, labels: Path | None, root: Path, progress: Progress |
     Raises:
         UserError: there are no such data to check.
     """
-    found = _find(data, labels, root)
+    found = REGISTRY.find(data, labels, root)
     if isinstance(found, Dataset):
         return Report(found, (), tuple(Note("", note) for note in found.notes))
     official = isinstance(found, OfficialMarks)
     result = survey_official(found, progress) if official else survey_marks(found, labels, progress)
     return Report(result.dataset, result.faults, result.notes)
-
-
-def _find(data: str, labels: Path | None, root: Path) -> Path | Dataset | OfficialMarks:
-    folder = Path(data)
-    if folder.exists():
-        return folder
-    if data.lower() not in KNOWN_MARKS_NAMES:
-        hint = nearest(data, KNOWN_MARKS_NAMES)
-        raise UserError(f"no folder '{data}' and no known data set of that name with several labels per image; {hint}")
-    if labels is not None:
-        raise UserError(f"the known data set '{data}' has its own labels; --labels is for a folder of images")
-    dataset = known_marks(data.lower(), root)
-    assert dataset is not None
-    return dataset

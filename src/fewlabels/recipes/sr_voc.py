@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from fewlabels.recipes.pepl_cub50 import WEIGHTS
 from fewlabels.recipes.sr_rows import ROWS
 from fewlabels.recipes.table import Table, grid
 
@@ -13,7 +14,6 @@ PAPER = {
     "SR + CR": (77.2, 80.3, 81.8),
 }
 """Table 2, MS-COCO: ResNet-101 at 448 px."""
-WEIGHTS = "weights/mobilenetv2_100_imagenet.safetensors"
 
 
 def table(root: Path) -> Table:

@@ -38,7 +38,7 @@ TRAINING = [case for case in CASES if case.method.trains]
 
 
 def write_tiny(root: Path, classes: int = 3, train: int = 48, test: int = 24) -> Path:
-    """A few real digits as ROOT/mnist.npz."""
+    """A few real digits as ROOT/mnist.npz, and a box for each in ROOT/boxes.csv."""
     pixels, labels = load_digits(return_X_y=True)
     pixels, labels = (
         (pixels * 255 / 16).round().astype(np.uint8).reshape(-1, 8, 8)[labels < classes],
@@ -52,12 +52,15 @@ def write_tiny(root: Path, classes: int = 3, train: int = 48, test: int = 24) ->
         "y_test": labels[train:end],
     }
     np.savez(root / "mnist.npz", **arrays)
+    names = [f"{part}/{row:06d}" for part, count in (("train", train), ("test", test)) for row in range(count)]
+    lines = ["path,x0,y0,x1,y1", *(f"{name},2,1,7,8" for name in names[: len(pixels)])]
+    (root / "boxes.csv").write_text("\n".join(lines) + "\n")
     return root
 
 
 def tiny_dataset(task: str) -> Dataset | None:
     """None for what is read from :func:`write_tiny`'s data."""
-    if task == "classify":
+    if task != "multilabel":
         return None
     train, test = draw_scenes(24, 0, "train", (1, 2), size=16), draw_scenes(12, 0, "test", (1, 2), size=16)
     present = np.concatenate([train.present, test.present])[:, :3]
@@ -71,7 +74,11 @@ def tiny_dataset(task: str) -> Dataset | None:
 
 def case_options(root: Path, case: Case, out: Path, **changes: object) -> TrainOptions:
     """:func:`tiny_options` for a method of any task."""
-    own = {"data": "scenes", "num_labels": None, "known_proportion": 0.5} if case.task == "multilabel" else {}
+    own = {
+        "classify": {},
+        "multilabel": {"data": "scenes", "num_labels": None, "known_proportion": 0.5},
+        "localize": {"boxes": str(root / "boxes.csv")},
+    }[case.task]
     return tiny_options(root, case.name, out, **({"task": case.task} | own | changes))
 
 

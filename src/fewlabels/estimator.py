@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,10 +14,11 @@ from fewlabels.data.dataset import TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method
 from fewlabels.options import TrainOptions
-from fewlabels.prediction import class_probabilities
+from fewlabels.prediction import all_answers
 from fewlabels.report.ledger import read_ledger
 from fewlabels.report.saved_model import load_model
 from fewlabels.run import train
+from fewlabels.tasks.task import load_task
 from fewlabels.training.machine import pick_device
 
 _log = logging.getLogger("fewlabels")
@@ -105,7 +107,8 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
                 f"X holds images of shape {pixels.shape[1:]} but fit saw {self.image_shape_}; resize or convert them"
             )
         dataset = _dataset(pixels, np.full(len(pixels), UNLABELLED), self._saved.classes, self.flip)
-        return class_probabilities(self._saved, dataset, pick_device(self.device)).numpy()
+        rows, device = torch.arange(len(dataset)), pick_device(self.device)
+        return all_answers(load_task(self._saved.task), self._saved, dataset, device, rows).probabilities.numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """(N,) the most probable value of ``classes_``."""

@@ -25,8 +25,11 @@ class TrainOptions:
     labels: str | None = option(None, "CSV with columns path,label (default: labels.csv in the folder)", "data")
     out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
     root: str = option(".", "where known data sets lie", "data")
-    task: Literal["classify", "multilabel"] | None = option(
-        None, "one class per image, or several (default: what the method and the data are for)", "data"
+    task: Literal["classify", "multilabel", "localize"] | None = option(
+        None, "one class per image, several, or one and its box (default: what the method and the data are for)", "data"
+    )
+    boxes: str | None = option(
+        None, "localize: CSV with columns path,x0,y0,x1,y1, true boxes to judge by, never to train on", "data"
     )
     labelled_from: str | None = option(
         None, "another folder or known data set whose labelled images to learn from; DATA's labels are hidden", "data"

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from fewlabels.data.dataset import Dataset
 from fewlabels.data.folder import list_images
 from fewlabels.data.store import open_store
 from fewlabels.errors import UserError, nearest
+from fewlabels.models.box_rule import BoxRule
+from fewlabels.models.evidence import MAPS
+from fewlabels.models.localizer import Localizer
 from fewlabels.options import TrainOptions
 from fewlabels.report.saved_model import SavedModel, load_model
-from fewlabels.tasks.task import Task, load_task
+from fewlabels.tasks.task import Answers, Task, load_task
 from fewlabels.training.images import Images
 from fewlabels.training.machine import pick_device
 
@@ -32,12 +35,12 @@ class Predicted:
     task: Task
     paths: tuple[str, ...]
     classes: tuple[str, ...]
-    probabilities: Tensor
-    """(N, K) float32."""
+    answers: Answers
+    images: Dataset
 
     def to_csv(self, all_classes: bool = False) -> str:
         """``path`` and what the task says of an image; where asked for, a column ``p(CLASS)`` per class."""
-        table = self.task.said(self.classes, self.probabilities, all_classes)
+        table = self.task.said(self.classes, self.answers, all_classes, self.images)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", *table.columns])
@@ -57,23 +60,28 @@ def predict(
     saved = load_model(run, where)
     dataset = list_images(images, skip_bad=skip_bad)
     task = load_task(saved.task)
-    return Predicted(task, dataset.paths, saved.classes, class_probabilities(saved, dataset, where)), dataset.notes
+    answers = all_answers(task, saved, dataset, where, torch.arange(len(dataset)))
+    return Predicted(task, dataset.paths, saved.classes, answers, dataset), dataset.notes
 
 
-def evaluate(run: Path, options: TrainOptions, split: int | None) -> dict[str, Any]:
+def evaluate(run: Path, options: TrainOptions, split: int | None, source: str | None = None) -> dict[str, Any]:
     """The figures of a run's model on the labelled images of a data set, or of one split of it.
 
     Args:
         run: a finished run.
         options: where the data are; and the device.
         split: TRAIN, VAL or TEST; None is all images.
+        source: a map of the classifier that boxes are to come from, of a run of this task or of ``classify``.
 
     Raises:
-        UserError: for a class that the model does not know, or no labelled image.
+        UserError: for a class that the model does not know, no labelled image, or a map that there is not.
     """
     where = pick_device(options.device)
     saved = load_model(run, where)
+    saved = saved if source is None else _with_boxes(saved, source, run)
     task = load_task(saved.task)
+    if options.boxes is not None and task.name != "localize":
+        raise UserError(f"--boxes is for --task localize, and {run} is of {task.name}; leave it out, or give --map")
     dataset = task.read(options)
     rows = torch.arange(len(dataset)) if split is None else torch.from_numpy(dataset.rows(split))
     rows = rows[task.known(dataset)[rows]]
@@ -85,8 +93,23 @@ def evaluate(run: Path, options: TrainOptions, split: int | None) -> dict[str, A
         if name not in place:
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
     labels = task.renumbered(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
-    figures = task.judge(class_probabilities(saved, dataset, where, rows), labels)
+    boxes = task.true_boxes(dataset, options)
+    answers = all_answers(task, saved, dataset, where, rows, labels)
+    own = boxes and boxes.of(rows.numpy())
+    figures = task.judge(answers, labels, own)
+    figures |= task.scrutinise(saved.model, all_inputs(saved, dataset, where, rows), answers, labels, own)
     return dict(_by_class(figures, saved.classes))
+
+
+def _with_boxes(saved: SavedModel, source: str, run: Path) -> SavedModel:
+    """The same classifier, whose boxes come from one of its maps."""
+    if source not in MAPS:
+        raise UserError(f"there is no map '{source}'; {nearest(source, MAPS)}")
+    if saved.task == "multilabel":
+        raise UserError(f"{run} is of task multilabel, whose images have no single class to look for; leave --map out")
+    classifier = saved.model.classifier if isinstance(saved.model, Localizer) else saved.model
+    model = Localizer(classifier, None, BoxRule(source)).to(next(classifier.parameters()).device).eval()
+    return replace(saved, model=model, task="localize")
 
 
 def _by_class(figures: dict[str, Any], classes: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -98,12 +121,15 @@ def _by_class(figures: dict[str, Any], classes: tuple[str, ...]) -> Iterator[tup
             yield name, value
 
 
-def class_probabilities(
-    saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor | None = None
-) -> Tensor:
-    """(N, K) float32: what a model says of all images of a data set, or of some rows."""
+def all_answers(
+    task: Task, saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor, classes: Tensor | None = None
+) -> Answers:
+    """What a model says of some rows of a data set, whose classes may be known."""
+    return task.answers(saved.model, all_inputs(saved, dataset, device, rows), classes)
+
+
+def all_inputs(saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor) -> Iterator[Tensor]:
+    """The images as they are, as the model wants them, in batches."""
     spec = saved.spec
     store = open_store(dataset, spec.image_size, spec.channels, device, MEMORY, 0)
-    images = Images(store, Normalize(spec.mean, spec.std).to(device))
-    plain = images.plain(torch.arange(len(dataset)) if rows is None else rows)
-    return load_task(saved.task).probabilities(saved.model, plain)
+    return Images(store, Normalize(spec.mean, spec.std).to(device)).plain(rows)

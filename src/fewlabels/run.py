@@ -63,7 +63,7 @@ def train(
     options = decide(options, facts_of(dataset, device, kind, task, options.parameters))
     assert options.backbone is not None
     precision = choose_precision(device, options.backbone, options.precision)
-    fabric = make_fabric(device, precision)
+    fabric = make_fabric(device, precision, kind.rests)
     options = replace(options, device=str(device), threads=threads, precision=precision.name)
     prepared = prepare(task, options, dataset, fabric.device, precision)
     config = describe(prepared, record(fabric, threads))
@@ -74,7 +74,7 @@ def train(
     if fabric.is_global_zero:
         open_folder(out, config, prepared, resume)
     plain = PlainFeatures(prepared.method.model, prepared.images) if prepared.embeds else prepared.images.plain
-    watch = task.watch(dataset, prepared.split, plain, progress.say)
+    watch = task.watch(prepared, plain, progress.say)
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, plain, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")

@@ -85,10 +85,11 @@ def is_mirrored(result: Tensor) -> bool:
     return bool((result[:, 0, 16, 20] < result[:, 0, 16, 12]).any())
 
 
+@pytest.mark.parametrize("name", ["weak", "random-resized-crop"])
 @pytest.mark.parametrize(("flip", "expected"), [("none", False), ("horizontal", True)])
-def test_a_view_mirrors_only_what_may_be_mirrored(flip: views.Flip, expected: bool) -> None:
+def test_a_view_mirrors_only_what_may_be_mirrored(name: str, flip: views.Flip, expected: bool) -> None:
     picture = (torch.arange(32) * 8).to(torch.uint8).expand(200, 1, 32, 32).contiguous()
-    assert is_mirrored(make_view("weak", flip)(picture, Draws(1, torch.arange(200)))) is expected
+    assert is_mirrored(make_view(name, flip)(picture, Draws(1, torch.arange(200)))) is expected
 
 
 def test_a_strong_view_starts_from_the_weak_one_of_the_same_draws() -> None:

@@ -275,9 +275,9 @@ def test_the_label_seed_alone_says_which_marks_are_known(call: Call, stripes: Pa
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("--method bce --num-labels 6", "--num-labels is for --task classify, and this is multilabel"),
-        ("--method bce --label-fraction 0.5", "--label-fraction is for --task classify"),
-        ("--method bce --pool unlabelled", "--pool is for --task classify"),
+        ("--method bce --num-labels 6", "--num-labels is for --task classify or localize, and this is multilabel"),
+        ("--method bce --label-fraction 0.5", "--label-fraction is for --task classify or localize"),
+        ("--method bce --pool unlabelled", "--pool is for --task classify or localize"),
         ("--task multilabel --method linear-probe --labelled-from digits", "--labelled-from is for --task classify"),
         ("--method fixmatch --known-proportion 0.5", "--known-proportion is for --task multilabel"),
         ("--method linear-probe --task classify --known-proportion 0.5", "--known-proportion is for --task multilabel"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fewlabels.data.class_names import VOC
-from fewlabels.data.dataset import TEST, TRAIN
+from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN
 from fewlabels.data.faults import DataFaults
 from fewlabels.data.read_marks import check_marks, read_marks
 from fewlabels.errors import UserError
@@ -41,11 +41,11 @@ def test_trainval_is_for_training_and_test_for_test_in_the_order_of_the_lists(vo
     assert dataset.splits.tolist() == [TRAIN, TRAIN, TEST]
 
 
-def test_a_class_is_present_or_absent_and_difficult_ones_are_present(voc: Path) -> None:
+def test_a_class_is_present_absent_or_where_all_are_difficult_unknown(voc: Path) -> None:
     labels = read_marks("VOC2007", None, voc).labels
-    for row, name in ((0, "car"), (1, "car"), (2, "cat")):
-        expected = [-1] * 20
-        expected[VOC.index(name)] = 1
+    for row, name, mark in ((0, "car", PRESENT), (1, "car", UNKNOWN), (2, "cat", PRESENT)):
+        expected = [ABSENT] * 20
+        expected[VOC.index(name)] = mark
         assert labels[row].tolist() == expected
 
 

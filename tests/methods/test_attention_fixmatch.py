@@ -134,8 +134,10 @@ def test_a_saved_run_predicts_what_its_ledger_says(tmp_path: Path) -> None:
     for number in range(3):
         row = rows[f"train/{number:06d}"]
         if row["given"] == "":
-            assert float(predicted.probabilities[number].amax()) == pytest.approx(float(row["confidence"]), abs=1e-4)
-            assert predicted.classes[int(predicted.probabilities[number].argmax())] == row["label"]
+            assert float(predicted.answers.probabilities[number].amax()) == pytest.approx(
+                float(row["confidence"]), abs=1e-4
+            )
+            assert predicted.classes[int(predicted.answers.probabilities[number].argmax())] == row["label"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("threshold", 1.5), ("att_weight", -1.0), ("maps", 0)])

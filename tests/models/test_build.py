@@ -29,6 +29,7 @@ def test_a_spec_survives_json() -> None:
         "attention_maps": 0,
         "saliency": 0.0,
         "top": 5,
+        "boxes": None,
     }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
@@ -47,6 +48,9 @@ def test_a_spec_survives_json() -> None:
         ({"mean": "0.1"}, "mean is '0.1'"),
         ({"mean": [float("nan")]}, "mean is"),
         ({"std": [0.0]}, "std is .* above 0"),
+        ({"boxes": "cam"}, "boxes are 'cam'"),
+        ({"boxes": {"source": "map"}}, "boxes have source 'map': it must be one of cam, grad-cam"),
+        ({"boxes": {"source": "cam", "threshold": 1.0}}, "boxes have threshold 1.0"),
         ({"backbone": 7}, "backbone is 7"),
         ({"backbone": "small_cnnn"}, "did you mean 'small_cnn'"),
         ({"backbone": "vit_tiny"}, "did you mean 'vit_tiny_patch16_224'"),

@@ -114,7 +114,7 @@ def test_a_run_of_an_earlier_recipe_is_not_taken_for_todays(study: Study) -> Non
     study.change(steps=STEPS + 2)
     study.go_on("labels alone:6 labels", draws=1)
     assert [record["steps"] for record in read_records(study.records)] == [STEPS, STEPS + 2]
-    assert "+-" not in study.text.split("Test accuracy")[0]
+    assert "+-" not in study.text.split("Accuracy of the test images")[0]
     assert ", one draw (28.61)" in study.text
 
 

@@ -14,6 +14,7 @@ from fewlabels.augment import crop
 from fewlabels.augment.jitter import colour_jitter, draw_factors
 from fewlabels.augment.noise import add_noise
 from fewlabels.augment.randaugment import FIXMATCH, USB
+from fewlabels.augment.resized_crop import random_resized_crop
 from fewlabels.data.dataset import Flip
 from fewlabels.errors import UserError, nearest
 from fewlabels.randomness import Draws
@@ -74,6 +75,11 @@ def translate(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
     return images.gather(3, index.expand(images.shape))
 
 
+def resized_crop(images: Tensor, draws: Draws, flip: Flip) -> Tensor:
+    """A random resized crop of 8 to 100 % of the area, and the mirror images that the data allow."""
+    return crop.flip(random_resized_crop(images, draws.fork("crop")), draws.fork("flip"), flip)
+
+
 VIEWS: dict[str, Callable[[Tensor, Draws, Flip], Tensor]] = {
     "identity": identity,
     "weak": weak,
@@ -83,6 +89,7 @@ VIEWS: dict[str, Callable[[Tensor, Draws, Flip], Tensor]] = {
     "weak-noise": weak_noise,
     "jitter": jitter,
     "translate": translate,
+    "random-resized-crop": resized_crop,
 }
 
 

@@ -10,6 +10,10 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a known data set")
     parser.add_argument("--labels", metavar="CSV", help="CSV as for train (default: labels.csv in the folder)")
+    parser.add_argument("--boxes", metavar="CSV", help="true boxes: path,x0,y0,x1,y1 (default: boxes.csv there)")
+    parser.add_argument(
+        "--map", metavar="NAME", help="boxes from this map of the classifier: cam, grad-cam, layer-cam, info-cam"
+    )
     parser.add_argument("--root", metavar="PATH", default=".", help="where known data sets lie")
     parser.add_argument("--split", choices=["train", "val", "test"], help="only the images of this split")
     parser.add_argument("--skip-bad", action="store_true", help="go on without files and rows that are faulty")
@@ -23,8 +27,8 @@ def run(parser: Parser, argv: list[str]) -> None:
     from fewlabels.options import TrainOptions
     from fewlabels.prediction import evaluate
 
-    names = ("data", "labels", "root", "skip_bad", "device")
+    names = ("data", "labels", "boxes", "root", "skip_bad", "device")
     options = TrainOptions(**{name: getattr(args, name) for name in names})
     split = SPLITS.index(args.split) if args.split else None
-    for name, value in evaluate(Path(args.run), options, split).items():
+    for name, value in evaluate(Path(args.run), options, split, args.map).items():
         print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {'none' if value is None else value}")

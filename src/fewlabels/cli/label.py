@@ -1,37 +1,76 @@
 """``fewlabels label RUN``."""
 
-import csv
-import io
+from argparse import Namespace
 from pathlib import Path
 
 from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
 
-COLUMNS = ("path", "label", "confidence", "accepted")
-"""Of an empty ledger."""
+FORMATS = {
+    "csv": ("classify", "multilabel", "localize"),
+    "label-studio": ("classify", "multilabel", "localize"),
+    "coco": ("localize",),
+    "folder": ("classify", "localize"),
+}
+"""The tasks whose answers each can hold: COCO is of boxes, and an image lies in one folder."""
+PLACES = ("data", "labels", "root")
+"""Options that say where the data of the run lie now."""
 
 
 def arguments(parser: Parser) -> None:
-    """The run, and where to write."""
+    """The run, the format, where to write, and where the data lie now."""
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--format", choices=["csv"], default="csv", help="the file's format")
-    parser.add_argument("--out", metavar="PATH", help="the file to write (default: to the terminal)")
+    parser.add_argument("--format", choices=list(FORMATS), default="csv", help="of the file (default: csv)")
+    parser.add_argument("--out", metavar="PATH", help="the file or folder to write (default: to the terminal)")
+    parser.add_argument("--data", metavar="FOLDER", help="where the images lie now (default: as in the run)")
+    parser.add_argument("--labels", metavar="CSV", help="where their labels lie now (default: as in the run)")
+    parser.add_argument("--root", metavar="PATH", help="where known data sets lie now (default: as in the run)")
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Write the label, its confidence and whether the method trusts it, for all that was not given."""
+    """Write the label and its confidence for all that was not given, and every box."""
     args = parser.parse(argv)
-    check_place(args.out)
-    from fewlabels.errors import UserError
-    from fewlabels.report.ledger import read_ledger
+    _check(args)
+    from fewlabels.report.exports.found import read_found
+    from fewlabels.report.exports.table import table
 
-    ledger = read_ledger(Path(args.run) / "labels.csv")
-    rows = [r for r in ledger if r["split"] == "train" and not r["given"]]
-    if any(not row["label"] for row in rows):
-        raise UserError(f"{args.run} is not finished; go on with `fewlabels train ... --resume`")
-    buffer = io.StringIO()
-    columns = [name for name in ledger[0] if name not in ("split", "given")] if ledger else COLUMNS
-    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_result(buffer.getvalue(), args.out, f"{len({row['path'] for row in rows})} images")
+    found = read_found(Path(args.run))
+    if args.format == "csv":
+        write_result(table(found), args.out, f"{len(found.paths)} images")
+        return
+    from fewlabels.report.exports.class_folders import check_new, copy_images
+    from fewlabels.report.exports.coco import coco
+    from fewlabels.report.exports.found import read_images, stored_options
+    from fewlabels.report.exports.label_studio import label_studio
+
+    options = stored_options(found.run, **{name: getattr(args, name) for name in PLACES})
+    _check_task(args, options.task or "classify")
+    if args.format == "folder":
+        check_new(Path(args.out), Path(options.data))
+        copy_images(found, read_images(found, options), Path(args.out))
+        print(f"{args.out}: {len(found.paths)} images")
+        return
+    write = {"coco": coco, "label-studio": label_studio}[args.format]
+    write_result(write(found, read_images(found, options)), args.out, f"{len(found.paths)} images")
+
+
+def _check(args: Namespace) -> None:
+    """Refuse what the format has no use for, and a place that can't be written."""
+    from fewlabels.errors import UserError
+
+    for name in PLACES:
+        if args.format == "csv" and getattr(args, name) is not None:
+            raise UserError(f"--{name} is for the other formats, csv needs the ledger alone; leave it out")
+    if args.format != "folder":
+        check_place(args.out)
+    elif args.out is None:
+        raise UserError("--format folder needs --out; name the folder to make")
+
+
+def _check_task(args: Namespace, task: str) -> None:
+    from fewlabels.errors import UserError
+
+    if task not in FORMATS[args.format]:
+        owners = " or ".join(FORMATS[args.format])
+        others = " or ".join(name for name, tasks in FORMATS.items() if task in tasks)
+        raise UserError(f"--format {args.format} is for --task {owners}, and {args.run} is of {task}; give {others}")

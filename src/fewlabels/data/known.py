@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fewlabels.data import cars, cub200, formats
+from fewlabels.data import cars, cub200, formats, imagenet_wsol, tiny_imagenet
 from fewlabels.data.class_names import CIFAR10, CIFAR100, DIGITS, STL10
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.data.formats import Part
+from fewlabels.data.known_boxes import TINY_FOLDERS, WSOL_FOLDERS
 from fewlabels.data.locate import first, need
 from fewlabels.data.official_lists import OfficialLists
 from fewlabels.data.registry import Registry
@@ -125,7 +126,7 @@ def _stl10(root: Path) -> Dataset:
 
 @REGISTRY.register("cub200")
 def _cub200(root: Path) -> OfficialLists:
-    """CUB-200-2011: 5,994 / 5,794 photographs of 200 kinds of bird, whole; its boxes are not read."""
+    """CUB-200-2011: 5,994 / 5,794 photographs of 200 kinds of bird, whole; boxes are read elsewhere."""
     files = {name: need("cub200", root, [f"CUB_200_2011/{name}.txt", f"{name}.txt"]) for name in cub200.FILES}
     return cub200.read_lists(files)
 
@@ -146,6 +147,29 @@ def _cars(root: Path) -> OfficialLists:
     return cars.read_devkit(files, beside.parent if beside.name == "devkit" else beside)
 
 
+@REGISTRY.register("tiny-imagenet")
+def _tiny_imagenet(root: Path) -> OfficialLists:
+    """Tiny-ImageNet-200: 100,000 / 10,000 (val, which has labels) of 64 x 64 with 200 classes."""
+    found = [
+        need("tiny-imagenet", root, [f"{folder}{name}" for folder in TINY_FOLDERS]) for name in tiny_imagenet.FILES
+    ]
+    return tiny_imagenet.read_lists(found[0].parent)
+
+
+@REGISTRY.register("imagenet")
+def _imagenet(root: Path) -> OfficialLists:
+    """ImageNet-1k: 1,281,167 / 50,000 (val) photographs of 1,000 classes, by the lists of wsolevaluation."""
+    files = {
+        split: need("imagenet", root, [f"{folder}{split}/class_labels.txt" for folder in WSOL_FOLDERS])
+        for split in imagenet_wsol.SPLITS
+    }
+    places = (root / folder for folder in _IMAGENET_FOLDERS)
+    folder = next((place for place in places if (place / "train").is_dir()), root)
+    return imagenet_wsol.read_lists(files, folder)
+
+
+_IMAGENET_FOLDERS = ("", "imagenet", "ILSVRC", "dataset/ILSVRC", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")
+"""Where ``train/`` and ``val/`` may lie below the root: by themselves, as wsolevaluation has them, as unpacked."""
 KNOWN_NAMES = REGISTRY.names
 
 

@@ -5,17 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.data.class_names import VOC
-from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN
+from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN
 from fewlabels.data.formats import naming
 from fewlabels.data.official_marks import OfficialMarks
 from fewlabels.errors import UserError
 
 SPLITS = {"trainval": TRAIN, "test": TEST}
-MARKS = {"1": PRESENT, "-1": ABSENT, "0": PRESENT}
-"""What the lists say. 0: all objects of the class are difficult to recognise, and count as present all the same.
-
-The official evaluation leaves such images out of the class (UNKNOWN here would do so), and the code of HCP-MLR-PL
-counts them as ABSENT: which of the three it is moves the figures a little."""
+MARKS = {"1": PRESENT, "-1": ABSENT, "0": UNKNOWN}
+"""What the lists say. 0: all objects of the class are difficult to recognise. The official evaluation counts such an
+image neither for nor against the class, which is what unknown means; the code of HCP-MLR-PL counts it as absent."""
 
 
 def read_lists(folder: Path) -> OfficialMarks:

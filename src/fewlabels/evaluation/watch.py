@@ -45,7 +45,7 @@ class Watch:
                 members = model.networks() if len(model.networks()) > 1 else []
                 for number, member in enumerate(members, 1):
                     row[f"{name}_accuracy_{number}"] = self._accuracy(member, sample(rows, name))
-        return row | self._pseudo_labels(model, method)
+        return row | self.pseudo_labels(model, method)
 
     def _labels(self, rows: Tensor) -> Tensor:
         return torch.from_numpy(self.dataset.labels)[rows]
@@ -58,7 +58,7 @@ class Watch:
         guess = probabilities(model, self.plain(rows)).argmax(1)
         return float((guess == labels).double().mean())
 
-    def _pseudo_labels(self, model: Classifier, method: Method) -> dict[str, Any]:
+    def pseudo_labels(self, model: Classifier, method: Method) -> dict[str, Any]:
         """The share of unlabelled images whose prediction is trusted, and, where truth is known, how many are right."""
         unlabelled = self.split.unlabelled
         if not len(unlabelled):

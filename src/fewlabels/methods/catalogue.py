@@ -15,7 +15,7 @@ from fewlabels.errors import UserError, nearest
 if TYPE_CHECKING:
     from fewlabels.methods.method import Method, Parameters
 
-TASKS = ("classify", "multilabel")
+TASKS = ("classify", "multilabel", "localize")
 LEFT_OUT = {
     "ccn": "Wu et al., CVPR 2019",
     "tssdl": "Shi et al., ECCV 2018",
@@ -67,10 +67,19 @@ def load_method(name: str, task: str = "classify") -> "type[Method]":
 
 
 def parameter_names(name: str, task: str = "classify") -> list[str]:
-    """The hyper-parameters of a method, read from the text of its file."""
-    classes = [n for n in ast.parse(method_file(name, task).read_text()).body if isinstance(n, ast.ClassDef)]
-    declared = [n for c in classes if c.name.endswith("Parameters") for n in c.body if isinstance(n, ast.AnnAssign)]
-    return [n.target.id for n in declared if isinstance(n.target, ast.Name)]
+    """The hyper-parameters of a method, read from the text of its file; those of a base that it imports come first."""
+    return _declared(method_file(name, task))
+
+
+def _declared(file: Path) -> list[str]:
+    body = ast.parse(file.read_text()).body
+    imports = [n for n in body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("fewlabels.methods.")]
+    shared = [n.module for n in imports for a in n.names if a.name.endswith("Parameters") and a.name != "Parameters"]
+    files = [Path(__file__).parent.joinpath(*str(module).split(".")[2:]).with_suffix(".py") for module in shared]
+    classes = [n for n in body if isinstance(n, ast.ClassDef) and n.name.endswith("Parameters")]
+    fields = [n for c in classes for n in c.body if isinstance(n, ast.AnnAssign)]
+    own = [n.target.id for n in fields if isinstance(n.target, ast.Name)]
+    return [*(field for base in files for field in _declared(base)), *own]
 
 
 def check_parameters(name: str, given: dict[str, Any], task: str = "classify") -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fewlabels.errors import UserError
 from fewlabels.methods.ranges import Range
+from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.build import HeadKind
 from fewlabels.models.classifier import Classifier
 from fewlabels.randomness import Draws
@@ -85,6 +86,10 @@ class Pool(Protocol):
         """(n, D) float32 pooled features of the plain view of these rows, without gradient, evaluation mode; CPU."""
         ...
 
+    def maps(self, model: Classifier, rows: Tensor) -> Tensor:
+        """(n, D', h, w) float32 last maps of the plain view of these rows, likewise; of methods that need pixels."""
+        ...
+
     def probabilities(self, model: Classifier, rows: Tensor) -> Tensor:
         """(n, K) float32 class probabilities of the plain view of these rows, evaluation mode; CPU."""
         ...
@@ -115,6 +120,8 @@ class Network(NamedTuple):
     saliency: float = 0.0
     """Of a head of class maps: what the mean of the ``top`` largest values of a map adds to the class's logit."""
     top: int = 5
+    boxes: BoxRule | None = None
+    """How boxes come about, in task ``localize``."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +184,8 @@ class Method(nn.Module, ABC):
     """False for methods whose whole work is done in :meth:`start_round`, on a frozen trunk."""
     needs_pixels: ClassVar[bool] = False
     """True where views are mixed or perturbed as images, or feature maps looked at: embedded views won't do."""
+    rests: ClassVar[bool] = False
+    """True where some weights take no part in some steps: several processes must then look for them."""
     renews: ClassVar[Literal["nothing", "schedule", "weights"]] = "nothing"
     """What begins anew with each round: the learning rate and the optimiser, or these and the initial weights."""
     statistics_passes: ClassVar[int] = 1

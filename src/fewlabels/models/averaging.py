@@ -15,15 +15,17 @@ class WeightAverage(nn.Module):
     """shadow <- decay * shadow + (1 - decay) * model, over parameters *and* floating-point buffers.
 
     A teacher without the BatchNorm buffers of its weights is this field's most repeated silent bug. Early in a run the
-    decay is (1 + t) / (10 + t), so that the initial weights do not linger. Integer buffers are copied.
+    decay is (1 + t) / (10 + t), so that the initial weights do not linger; without ``ramp`` it is always the same.
+    Integer buffers are copied.
     """
 
     updates: Tensor
     shadow: Classifier
 
-    def __init__(self, model: Classifier, decay: float) -> None:
+    def __init__(self, model: Classifier, decay: float, ramp: bool = True) -> None:
         super().__init__()
         self.decay = decay
+        self.ramp = ramp
         self.shadow = cast(Classifier, deepcopy(model).requires_grad_(False).eval())
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._count = -1
@@ -41,7 +43,7 @@ class WeightAverage(nn.Module):
         """Move the shadow towards the model; with decay 0 it becomes the model."""
         if self._count < 0:
             self._count = int(self.updates)
-        keep = min(self.decay, (1 + self._count) / (10 + self._count)) if self.decay else 0.0
+        keep = min(self.decay, (1 + self._count) / (10 + self._count)) if self.decay and self.ramp else self.decay
         self._count += 1
         self.updates.fill_(self._count)
         if self._pairs is None:

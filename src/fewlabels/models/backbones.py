@@ -8,7 +8,13 @@ from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from fewlabels.errors import UserError, nearest
-from fewlabels.models import cnn3, cnn13, small_cnn, wide_resnet
+from fewlabels.models import (
+    cnn3,
+    cnn13,
+    inception_mixed_6e,  # noqa: F401  registers timm's net cut short, beside those that timm lacks
+    small_cnn,
+    wide_resnet,
+)
 from fewlabels.models.classifier import as_map
 from fewlabels.models.inference import evaluating
 

@@ -10,11 +10,14 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.models import backbones
+from fewlabels.models.adversarial_maps import AdversarialMapClassifier
 from fewlabels.models.attention import AttentionClassifier
+from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier, Ensemble, NormalizedLinear
+from fewlabels.models.localizer import Localizer, Locator
 
-HeadKind = Literal["linear", "normalized-linear", "class-maps"]
+HeadKind = Literal["linear", "normalized-linear", "class-maps", "adversarial-maps"]
 _RANGES = {
     "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
     "attention_maps": (0, 4096), "top": (1, 1 << 20),
@@ -45,6 +48,8 @@ class ModelSpec:
     saliency: float = 0.0
     """Of a head of class maps: what the mean of the ``top`` largest values of a map adds to the class's logit."""
     top: int = 5
+    boxes: BoxRule | None = None
+    """How a localizer comes to its boxes; None for models that have none."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.backbone, str):
@@ -69,7 +74,8 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, one key a field."""
-        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+        boxes = None if self.boxes is None else self.boxes.to_dict()
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std), "boxes": boxes}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "model.json") -> "ModelSpec":
@@ -84,7 +90,8 @@ class ModelSpec:
                 raise UserError(f"{source}: the key '{name}' is missing")
         tuples = {name: tuple(values[name]) for name in ("mean", "std") if isinstance(values[name], list | tuple)}
         try:
-            return cls(**{**values, **tuples})
+            boxes = None if values.get("boxes") is None else BoxRule.from_dict(values["boxes"])
+            return cls(**{**values, **tuples, "boxes": boxes})
         except UserError as error:
             raise UserError(f"{source}: {error}") from error
 
@@ -95,7 +102,20 @@ def build(spec: ModelSpec) -> Classifier:
     UserError where the backbone does not take such images.
     """
     members = [_build_one(spec) for _ in range(spec.members)]
-    return members[0] if spec.members == 1 else Ensemble(members)
+    classifier = members[0] if spec.members == 1 else Ensemble(members)
+    return classifier if spec.boxes is None else Localizer(classifier, _build_locator(spec), spec.boxes)
+
+
+def _build_locator(spec: ModelSpec) -> Classifier | None:
+    """The network that gives boxes, where the rule wants one."""
+    assert spec.boxes is not None
+    if spec.boxes.source != "network":
+        return None
+    backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
+    width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
+    if spec.boxes.grid > 1:
+        width = backbones.map_width(backbone, spec.channels, spec.image_size)
+    return Locator(backbone, width, spec.boxes.grid)
 
 
 def _build_one(spec: ModelSpec) -> Classifier:
@@ -103,6 +123,8 @@ def _build_one(spec: ModelSpec) -> Classifier:
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     if spec.head == "class-maps":
         return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top)
+    if spec.head == "adversarial-maps":
+        return AdversarialMapClassifier(backbone, width, spec.num_classes)
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)

@@ -50,6 +50,10 @@ class Classifier(nn.Module):
         """Return the single networks that this classifier is made of: itself, but for an :class:`Ensemble`."""
         return [self]
 
+    def trunks(self) -> list["Classifier"]:
+        """Return all single networks that have a trunk: :meth:`networks`, and what a Localizer has beside them."""
+        return self.networks()
+
     def forward(self, x: Tensor) -> Tensor:
         """Compute logits, (B, K), of (B, C, H, W) images or of (B, D) pooled features embedded earlier."""
         return self.head(self.features(x))

@@ -45,3 +45,10 @@ def features(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
     with evaluating(model):
         parts = [model.features(x).float().cpu() for x in inputs]
     return torch.cat(parts) if parts else torch.zeros(0, model.num_features)
+
+
+@torch.inference_mode()
+def last_maps(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+    """(N, D', h, w) float32 last feature maps on the CPU, of at least one image."""
+    with evaluating(model):
+        return torch.cat([model.outputs(x).map.float().cpu() for x in inputs])

@@ -71,7 +71,7 @@ def load_weights(classifier: Classifier, weights: Weights) -> tuple[str, ...]:
 
     A head of another size or kind is dropped. Returns what the user should be told about the head.
     """
-    notes = [_load_one(network, weights) for network in classifier.networks()]
+    notes = [_load_one(network, weights) for network in classifier.trunks()]
     return notes[0]
 
 

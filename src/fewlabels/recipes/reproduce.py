@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +17,12 @@ from fewlabels.recipes.table import Cell, Table, load_table
 from fewlabels.training.files import write_text
 
 Record = dict[str, Any]
-METRICS = {"accuracy": "Test accuracy", "mAP": "mAP of the test images (mean over classes, not interpolated)"}
+METRICS = {
+    "accuracy": "Accuracy",
+    "mAP": "mAP (mean over classes, not interpolated)",
+    "gt_known": "GT-Known localization (IoU of 0.5 or more)",
+    "top1_loc": "Top-1 localization (the class is right, too)",
+}
 
 
 def reproduce(
@@ -62,7 +67,7 @@ def reproduce(
         say(f"{cell.row}, {cell.column}, draw {draw + 1}")
         folder = runs / name / _folder_name(cell, draw)
         train(replace(cell.options, seed=draw, label_seed=draw, out=str(folder)), resume=True, say=say)
-        _append(records, _record(cell, draw, folder, table.metric))
+        _append(records, _record(cell, draw, folder, table))
         write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     return out / f"{name}.md"
@@ -118,12 +123,13 @@ def _folder_name(cell: Cell, draw: int) -> str:
     return "-".join([*names, str(draw), hashlib.sha256(cell.command().encode()).hexdigest()[:6]])
 
 
-def _record(cell: Cell, draw: int, folder: Path, metric: str) -> Record:
+def _record(cell: Cell, draw: int, folder: Path, table: Table) -> Record:
     """Everything that belongs to one number."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     config = _config(folder)
     return {
-        "row": cell.row, "column": cell.column, "draw": draw, metric: round(metrics["test"][metric], 6),
+        "row": cell.row, "column": cell.column, "draw": draw,
+        **{name: round(metrics[table.split][name], 6) for name in (table.metric, *table.also)},
         "steps": metrics["train"]["steps"], "seconds": round(metrics["train"]["seconds"], 1),
         "command": cell.command(), "commit": _commit(), **config,
     }  # fmt: skip
@@ -154,23 +160,31 @@ def as_markdown(table: Table, records: list[Record]) -> str:
     """The table: mean and deviation in per cent, the paper's figure beside it, and what belongs to the numbers."""
     valid = [r for r in records if any(_is_of(r, cell, r["draw"]) for cell in table.cells)]
     current = list({(_place(r), r["draw"]): r for r in valid}.values())  # a draw counts once, its latest line
-    columns = list(dict.fromkeys(cell.column for cell in table.cells))
-    rows = list(dict.fromkeys(cell.row for cell in table.cells))
-    lines = [f"# {table.title}", "", table.about, ""]
-    lines += ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for row in rows:
-        cells = {cell.column: cell for cell in table.cells if cell.row == row}
-        lines.append(f"| {row} | " + " | ".join(_figure(cells.get(c), current, table.metric) for c in columns) + " |")
+    lines = [f"# {table.title}", "", table.about, "", *_grid(table.cells, current, table.metric)]
     lines += [
-        "", f"{METRICS[table.metric]} in per cent: mean +- deviation over the label draws, and in brackets what the "
-        "paper prints.", "", "| row | command | seconds a run |", "|---|---|---|",
+        "", f"{METRICS[table.metric]} of the {table.split} images in per cent: mean +- deviation over the label draws, "
+        "and in brackets what the paper prints.", "",
     ]  # fmt: skip
+    for name in table.also:
+        own = [cell._replace(paper=None) for cell in table.cells]
+        lines += [*_grid(own, current, name), "", f"{METRICS[name]}, in per cent.", ""]
+    lines += ["| row | command | seconds a run |", "|---|---|---|"]
     for cell in table.cells:
         seconds = [r["seconds"] for r in current if _place(r) == (cell.row, cell.column)]
         if seconds:
             lines.append(f"| {cell.row}, {cell.column} | `{cell.command()}` | {mean(seconds):.0f} |")
     lines += ["", *_origins(current)]
     return "\n".join(lines) + "\n"
+
+
+def _grid(cells: Sequence[Cell], records: list[Record], metric: str) -> list[str]:
+    """Rows and columns of one figure."""
+    columns = list(dict.fromkeys(cell.column for cell in cells))
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for row in dict.fromkeys(cell.row for cell in cells):
+        own = {cell.column: cell for cell in cells if cell.row == row}
+        lines.append(f"| {row} | " + " | ".join(_figure(own.get(c), records, metric) for c in columns) + " |")
+    return lines
 
 
 def _figure(cell: Cell | None, records: list[Record], metric: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple
 from fewlabels.errors import UserError, nearest
 from fewlabels.options import TrainOptions, flag
 
+Metric = Literal["accuracy", "mAP", "gt_known", "top1_loc"]
+
 
 class Cell(NamedTuple):
     """One row and column of a table: a training run, repeated over label draws."""
@@ -54,8 +56,12 @@ class Table(NamedTuple):
     cells: tuple[Cell, ...]
     draws: int = 3
     """Label draws; seed and label seed are 0, 1, ..."""
-    metric: Literal["accuracy", "mAP"] = "accuracy"
-    """Of the test images: what the table shows."""
+    metric: Metric = "accuracy"
+    """What the table shows."""
+    split: Literal["test", "val"] = "test"
+    """Of which images: some data sets keep the labels of their test images."""
+    also: tuple[Metric, ...] = ()
+    """Further figures of the same runs, each in a table of its own beneath, without the paper's."""
 
 
 def grid(

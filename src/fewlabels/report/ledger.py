@@ -13,7 +13,7 @@ from fewlabels.training.files import write_text
 
 LEFT_OUT = "left out"
 """In the column ``split``: a faulty image that ``--skip-bad`` went on without."""
-FOUND = ("label", "confidence", "accepted")
+FOUND = ("label", "confidence", "accepted", "x0", "y0", "x1", "y1")
 """Columns that training fills in; what stands in the others is the saved split."""
 
 

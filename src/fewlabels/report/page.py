@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fewlabels.report.boxes_parts import compared_box_charts, compared_boxes
+from fewlabels.report.boxes_words import localization
 from fewlabels.report.curves import compared_charts
 from fewlabels.report.marks_words import average_precision, has_marks
 from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, plural, section
@@ -18,6 +20,11 @@ __all__ = ["Example", "RunSummary", "read_summary", "render", "thumbnail"]
 # The policy makes the browser itself refuse any request, whatever a class or a file is called.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _EVIDENCE = {"test": "test images", "val": "validation images", "cross_fit": "labelled images (estimate)"}
+_INTERVAL = "95\u00a0% interval"
+_COLUMNS = {
+    "accuracy": "accuracy", "mAP": "mAP", _INTERVAL: "accuracy_low", "GT-Known": "gt_known", "Top-1 loc.": "top1_loc",
+}  # fmt: skip
+"""Of the comparison, with the figures that fill them."""
 
 
 def render(runs: Sequence[RunSummary]) -> str:
@@ -30,7 +37,7 @@ def render(runs: Sequence[RunSummary]) -> str:
     title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
     body = _single(runs[0]) if len(runs) == 1 else _several(runs)
     data = "".join(run.embed(index) for index, run in enumerate(runs))
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    style = _style("page.css") + (_style("boxes.css") if any(run.boxing for run in runs) else "")
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -38,6 +45,10 @@ def render(runs: Sequence[RunSummary]) -> str:
         f"<title>{esc(title)} – fewlabels</title><style>{style}</style></head>"
         f"<body><main>{body}</main>{data}</body></html>\n"
     )
+
+
+def _style(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _single(run: RunSummary) -> str:
@@ -52,8 +63,9 @@ def _several(runs: Sequence[RunSummary]) -> str:
         f'<p class="certainty">{esc(_best(runs))}</p></header>'
     )
     comparison = section("The runs compared", _comparison(runs), 2)
-    curves = section("Learning curves", compared_charts(runs), 2)
-    seen = section("The same images under several runs", compared_maps(runs), 2) + features_part(runs, 2)
+    curves = section("Learning curves", compared_charts(runs) + compared_box_charts(runs), 2)
+    pictures = compared_maps(runs) + compared_boxes(runs)
+    seen = section("The same images under several runs", pictures, 2) + features_part(runs, 2)
     articles = "".join(
         f'<article id="run-{index}"><p class="brand">Run {index}: {esc(run.name)}</p>'
         f"{verdict_part(run, 2)}{run_parts(run, 3)}</article>"
@@ -64,12 +76,16 @@ def _several(runs: Sequence[RunSummary]) -> str:
 
 def _measure(run: RunSummary) -> str:
     """The figure that the run's task is judged by."""
-    return "mAP" if has_marks(run) else "accuracy"
+    if has_marks(run):
+        return "mAP"
+    return "GT-Known" if localization(run) else "accuracy"
 
 
 def _evidence(run: RunSummary) -> tuple[str, dict[str, Any]] | None:
     """The best images that the run was judged by, and its figures on them."""
-    return average_precision(run) if has_marks(run) else accuracy_source(run)
+    if has_marks(run):
+        return average_precision(run)
+    return localization(run) or accuracy_source(run)
 
 
 def _best(runs: Sequence[RunSummary]) -> str:
@@ -81,36 +97,49 @@ def _best(runs: Sequence[RunSummary]) -> str:
     if None in sources or len({source[0] for source in sources if source}) > 1:
         counted = "accuracies were not all counted" if measure == "accuracy" else f"{measure} was not always counted"
         return f"Their {counted} on the same kind of images, so they can't be ranked."
-    best, name = max((source[1][measure], run.name) for source, run in zip(sources, runs, strict=True) if source)
+    best, name = max(
+        (source[1][_COLUMNS[measure]], run.name) for source, run in zip(sources, runs, strict=True) if source
+    )
     chance = "Where intervals overlap" if measure == "accuracy" else "Where the difference is small"
     return f"{name} has the highest {measure}, {percent(best)}. {chance}, the order may be chance."
 
 
 def _comparison(runs: Sequence[RunSummary]) -> str:
     """A row per run with the figures one chooses by; a column per measure that any of them has."""
-    measures = sorted(set(map(_measure, runs)))
-    intervals = ["95\u00a0% interval"] if "accuracy" in measures else []
-    header = ("run", "method", "labels", *measures, *intervals, "counted on", "accepted labels", "time")
+    columns = [column for column in _COLUMNS if any(column in _measures(run) for run in runs)]
+    header = ("run", "method", "labels", *columns, "counted on", "accepted labels", "time")
     return Table(
         "Each counted on the best images it has: test, else validation, else an estimate",
         header,
-        [_row(index, run, measures) for index, run in enumerate(runs, 1)],
+        [_row(index, run, columns) for index, run in enumerate(runs, 1)],
     ).html("figures")
 
 
-def _row(index: int, run: RunSummary, measures: Sequence[str]) -> list[object]:
+def _measures(run: RunSummary) -> list[str]:
+    """The columns that its task fills."""
+    if has_marks(run):
+        return ["mAP"]
+    return ["accuracy", _INTERVAL, *(["GT-Known", "Top-1 loc."] if localization(run) else [])]
+
+
+def _shown(column: str, figures: dict[str, Any]) -> str:
+    if column == _INTERVAL:
+        return interval(figures) or "–"
+    share = figures.get(_COLUMNS[column])
+    return "–" if share is None else percent(share)
+
+
+def _row(index: int, run: RunSummary, columns: Sequence[str]) -> list[object]:
     split, figures = _evidence(run) or ("", {})
     counted = (
         f"{figures['num_images']:,} {_EVIDENCE[split]}" if figures.get("num_images") else _EVIDENCE.get(split, "–")
     )
     seconds = (run.metrics.get("train") or {}).get("seconds")
-    own = {_measure(run): percent(figures[_measure(run)])} if figures else {}
     return [
         Html(f'<a href="#run-{index}">{esc(run.name)}</a>'),
         method_name(run),
         _given(run),
-        *(own.get(measure, "–") for measure in measures),
-        *([interval(figures) or "–"] if "accuracy" in measures else []),
+        *(_shown(column, figures) if column in _measures(run) else "–" for column in columns),
         counted,
         f"{sum(run.pseudo_counts.values()) + (run.marking.accepted_absent if run.marking else 0):,}",
         duration(float(seconds)) if seconds is not None else "–",

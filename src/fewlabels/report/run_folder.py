@@ -14,7 +14,7 @@ from fewlabels.report.ledger import check_same_split, write_ledger
 from fewlabels.training.experiment import Prepared
 from fewlabels.training.files import write_text
 
-_MOVABLE = ("out", "root", "data", "labels", "labelled_from", "workers", "memory")
+_MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory")
 """What may differ between a run and its resumption: where things lie, and what does not touch the numbers."""
 
 

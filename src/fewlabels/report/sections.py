@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fewlabels.report.boxes_parts import boxes_figures, boxes_parts, without_kept
 from fewlabels.report.charts import bars, whole_percent
 from fewlabels.report.curves import history_charts
 from fewlabels.report.marks_parts import marks_charts, marks_examples, marks_figures, marks_parts
@@ -166,16 +167,21 @@ def _images_part(run: RunSummary, level: int) -> str:
     )
 
 
+def _figures_part(run: RunSummary) -> str:
+    return marks_figures(run) if has_marks(run) else boxes_figures(run) + figures_part(run)
+
+
 def run_parts(run: RunSummary, level: int) -> str:
     """Everything about one run below its verdict; ``level`` is that of the headings."""
     confusion = confusion_part(run.confusion, run.classes, _counted_images(run)) if run.confusion else ""
     return "".join(
         [
-            section("The figures", marks_figures(run) if has_marks(run) else figures_part(run), level),
+            section("The figures", _figures_part(run), level),
             section("What was run", setup_part(run), level),
-            section("How training went", history_charts(run), level),
+            section("How training went", history_charts(without_kept(run)), level),
             section("What is taken for what", confusion, level),
             marks_parts(run, level),
+            boxes_parts(run, level),
             looking_parts(run, level),
             marks_examples(run, level) if has_marks(run) else _images_part(run, level),
             section("Every parameter", parameters_part(run), level),

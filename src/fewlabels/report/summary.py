@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fewlabels.errors import UserError
+from fewlabels.report.boxing import Boxing, read_boxing
 from fewlabels.report.example import Example, read_example
 from fewlabels.report.looking import Looking, read_looking
 from fewlabels.report.marking import Marking, read_marking
@@ -50,6 +51,8 @@ class RunSummary:
     marking: Marking | None = None
     """Of a multi-label run: its marks, its classes one by one, its maps. ``label_counts`` are then marks given as
     present, and ``pseudo_counts`` unknown marks accepted as present."""
+    boxing: Boxing | None = None
+    """Of a run of task ``localize``: its boxes."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; numbers that are not finite become None."""
@@ -73,6 +76,7 @@ class RunSummary:
             notes=[str(note) for note in data["notes"]],
             looking=read_looking(data.get("looking"), len(data["classes"])),
             marking=read_marking(data.get("marking"), len(data["classes"])),
+            boxing=read_boxing(data.get("boxing")),
         )
 
     def embed(self, index: int = 0) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fewlabels.evaluation.collapse import collapse_note, imbalance_note
+from fewlabels.report.boxes_words import boxes_certainty, boxes_headline, boxes_note, boxes_unjudged, localization
 from fewlabels.report.marks_words import has_marks, marks_accepted, marks_certainty, marks_headline, marks_notes
 from fewlabels.report.markup import NBSP, interval, percent, plural
 from fewlabels.report.summary import RunSummary
@@ -24,6 +25,8 @@ def headline(run: RunSummary) -> str:
     """The one sentence to remember."""
     if has_marks(run):
         return marks_headline(run)
+    if boxes := localization(run):
+        return boxes_headline(*boxes)
     source = accuracy_source(run)
     if source is None:
         return "How accurate the model is can't be said: there are neither test images nor enough labels"
@@ -40,6 +43,8 @@ def certainty(run: RunSummary) -> str:
     """What stands under the headline: the interval, and what the estimate is when it is one."""
     if has_marks(run):
         return marks_certainty(run)
+    if boxes := localization(run):
+        return boxes_certainty(run, *boxes)
     source = accuracy_source(run)
     if source is None:
         return "Label a few more images of every class, or set some labelled images aside as a test split."
@@ -51,7 +56,7 @@ def certainty(run: RunSummary) -> str:
         sentences.append(str(figures["what"]))
     if split == "val":
         sentences.append("There is no test split: these images may have been used to choose settings.")
-    return " ".join(sentences)
+    return " ".join(filter(None, [*sentences, boxes_unjudged(run)]))
 
 
 def accepted(run: RunSummary) -> str:
@@ -73,6 +78,7 @@ def distrust(run: RunSummary) -> list[str]:
         *_unevenly_given(run),
         _uncertain(run),
         _miscalibrated(run),
+        boxes_note(run),
         *run.notes,
     ]
     return list(dict.fromkeys(note for note in notes if note))

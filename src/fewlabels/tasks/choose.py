@@ -6,9 +6,12 @@ from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import method_file, tasks_of
 from fewlabels.options import TrainOptions
 
-ONLY = {"known_proportion": "multilabel", "num_labels": "classify", "label_fraction": "classify",
-        "labelled_from": "classify", "pool": "classify"}  # fmt: skip
-"""Options that one task alone knows."""
+ONLY = {
+    "known_proportion": ("multilabel",), "num_labels": ("classify", "localize"),
+    "label_fraction": ("classify", "localize"), "pool": ("classify", "localize"), "labelled_from": ("classify",),
+    "boxes": ("localize",),
+}  # fmt: skip
+"""Options that some tasks alone know."""
 
 
 def choose_task(options: TrainOptions) -> str:
@@ -19,10 +22,10 @@ def choose_task(options: TrainOptions) -> str:
     """
     task = options.task or _guess(options)
     method_file(options.method, task)
-    for name, owner in ONLY.items():
-        if getattr(options, name) != getattr(TrainOptions, name) and owner != task:
+    for name, owners in ONLY.items():
+        if getattr(options, name) != getattr(TrainOptions, name) and task not in owners:
             flag = "--" + name.replace("_", "-")
-            raise UserError(f"{flag} is for --task {owner}, and this is {task}; leave it out")
+            raise UserError(f"{flag} is for --task {' or '.join(owners)}, and this is {task}; leave it out")
     return task
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, draw
+from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification import classification_metrics, confusion
 from fewlabels.evaluation.cross_fit import cross_fit
@@ -28,7 +29,7 @@ from fewlabels.report.maps import mapped
 from fewlabels.report.perturbed import perturbed
 from fewlabels.report.summary import RunSummary
 from fewlabels.tasks.choose import has_marks
-from fewlabels.tasks.task import Outcome, Predictions, Table, Task, about_method
+from fewlabels.tasks.task import Answers, Outcome, Predictions, Table, Task, about_method
 from fewlabels.training.experiment import Plain, Prepared
 
 
@@ -40,7 +41,7 @@ class Classify(Task):
 
     def read(self, options: TrainOptions) -> Dataset:
         """A folder or a known data set; two of them for domain adaptation."""
-        _refuse_marks(options)
+        _refuse_marks(options, self.name)
         labels = Path(options.labels) if options.labels else None
         root, source = Path(options.root), options.labelled_from
         return read(options.data, labels, root, options.skip_bad, labelled_from=source)
@@ -60,10 +61,10 @@ class Classify(Task):
         return probabilities(model, inputs)
 
     def watch(
-        self, dataset: Dataset, split: LabelSplit, plain: Plain, say: Callable[[str], None]
+        self, prepared: Prepared, plain: Plain, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """Accuracies and the state of the pseudo-labels."""
-        return Watch(dataset, split, plain, say)
+        return Watch(prepared.dataset, prepared.split, plain, say)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """A row per image."""
@@ -91,7 +92,7 @@ class Classify(Task):
         split = prepared.split
         for name, rows in (("test", split.test), ("val", split.val), ("unlabelled", split.unlabelled)):
             known = torch.from_numpy(rows)[labels[rows] != UNLABELLED]
-            metrics[name] = self.judge(found[known], labels[known])
+            metrics[name] = self.judge(Answers(found[known]), labels[known])
         if not metrics["unlabelled"]:
             del metrics["unlabelled"]
         if not metrics["test"]:
@@ -102,9 +103,9 @@ class Classify(Task):
                 metrics["cross_fit"] = estimate
         return metrics
 
-    def judge(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
         """Accuracy and the like."""
-        return dict(classification_metrics(probabilities, labels))
+        return dict(classification_metrics(answers.probabilities, labels))
 
     def known(self, dataset: Dataset) -> Tensor:
         """Those with a class."""
@@ -143,22 +144,22 @@ class Classify(Task):
             looking=Looking(embedding(gallery, model, plain), mapped(gallery, model), perturbed(gallery, model)),
         )  # fmt: skip
 
-    def said(self, classes: tuple[str, ...], probabilities: Tensor, all_classes: bool) -> Table:
+    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> Table:
         """The most probable class, and a column ``p(CLASS)`` per class where asked for."""
         columns = ("label", "confidence", *(f"p({c})" for c in classes if all_classes))
         rows = (
             (number, (classes[row.index(max(row))], f"{max(row):.6f}", *(f"{p:.6f}" for p in row if all_classes)))
-            for number, row in enumerate(probabilities.tolist())
+            for number, row in enumerate(answers.probabilities.tolist())
         )
         return Table(columns, rows)
 
 
-def _refuse_marks(options: TrainOptions) -> None:
+def _refuse_marks(options: TrainOptions, task: str) -> None:
     """Raise UserError for data of the other task, instead of a fault in every row of them."""
     if has_marks(Path(options.data), options.labels):
         others = ", ".join(method_files("multilabel"))
         raise UserError(
-            f"{options.labels or options.data}: several labels per image, and --task classify takes one class; "
+            f"{options.labels or options.data}: several labels per image, and --task {task} takes one class; "
             f"train a method of --task multilabel: {others}"
         )
 

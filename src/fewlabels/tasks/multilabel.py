@@ -12,6 +12,7 @@ from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, D
 from fewlabels.data.known_proportion import drop_marks
 from fewlabels.data.read_marks import read_marks
 from fewlabels.data.split import LabelSplit
+from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.multilabel import multilabel_metrics
 from fewlabels.evaluation.watch_marks import WatchMarks
@@ -25,7 +26,7 @@ from fewlabels.randomness import key_of, permutation
 from fewlabels.report.ledger import split_names
 from fewlabels.report.marks import summarise_marks
 from fewlabels.report.summary import RunSummary
-from fewlabels.tasks.task import Outcome, Predictions, Table, Task
+from fewlabels.tasks.task import Answers, Outcome, Predictions, Table, Task
 from fewlabels.training.experiment import Plain, Prepared
 
 _WORDS = {PRESENT: "1", ABSENT: "0", UNKNOWN: ""}
@@ -65,10 +66,10 @@ class MultiLabel(Task):
         return logits(model, inputs).sigmoid()
 
     def watch(
-        self, dataset: Dataset, split: LabelSplit, plain: Plain, say: Callable[[str], None]
+        self, prepared: Prepared, plain: Plain, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """mAP and the state of the unknown marks."""
-        return WatchMarks(dataset, split, plain)
+        return WatchMarks(prepared.dataset, prepared.split, plain)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """A row per image and class."""
@@ -90,16 +91,17 @@ class MultiLabel(Task):
         labels, found = torch.from_numpy(prepared.dataset.labels), outcome.predictions.probabilities
         split = prepared.split
         metrics = {
-            name: self.judge(found[rows], labels[rows]) for name, rows in (("test", split.test), ("val", split.val))
+            name: self.judge(Answers(found[rows]), labels[rows])
+            for name, rows in (("test", split.test), ("val", split.val))
         }
         hidden = torch.where(torch.from_numpy(split.given) == UNKNOWN, labels, UNKNOWN)[split.labelled]
         if bool((hidden != UNKNOWN).any()):
-            metrics["unknown"] = self.judge(found[split.labelled], hidden)
+            metrics["unknown"] = self.judge(Answers(found[split.labelled]), hidden)
         return metrics
 
-    def judge(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
+    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
         """mAP and the like."""
-        return dict(multilabel_metrics(probabilities, labels))
+        return dict(multilabel_metrics(answers.probabilities, labels))
 
     def known(self, dataset: Dataset) -> Tensor:
         """Those with any known mark."""
@@ -123,12 +125,12 @@ class MultiLabel(Task):
         """Curves, average precisions, probabilities of what is known and unknown, class maps and images."""
         return summarise_marks(prepared, outcome, name, config, metrics, history)
 
-    def said(self, classes: tuple[str, ...], probabilities: Tensor, all_classes: bool) -> Table:
+    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> Table:
         """A row per image and class: 1 where it is more likely present than not; ``probability`` where asked for."""
         columns = ("class", "label", "confidence", *(["probability"] if all_classes else []))
         rows = (
             (number, (name, int(p >= 0.5), f"{max(p, 1 - p):.6f}", *([f"{p:.6f}"] if all_classes else [])))
-            for number, row in enumerate(probabilities.tolist())
+            for number, row in enumerate(answers.probabilities.tolist())
             for name, p in zip(classes, row, strict=True)
         )
         return Table(columns, rows)

@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.split import LabelSplit
+from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.options import TrainOptions
@@ -18,6 +19,15 @@ from fewlabels.options import TrainOptions
 if TYPE_CHECKING:
     from fewlabels.report.summary import RunSummary
     from fewlabels.training.experiment import Plain, Prepared
+
+
+class Answers(NamedTuple):
+    """What a model says of N images, on the CPU."""
+
+    probabilities: Tensor
+    """(N, K) float32."""
+    boxes: Tensor | None = None
+    """(N, 4) float32 x0, y0, x1, y1 as fractions of the upright image, in a task that has them."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,8 @@ class Predictions:
     """(N, K) float32."""
     accepted: Tensor
     """Would the method trust this prediction as a label? (N,) bool, or (N, K) where a label is a mark per class."""
+    boxes: Tensor | None = None
+    """As in :class:`Answers`."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +74,24 @@ class Task(ABC):
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """(N, K) float32 on the CPU: what a model says of images."""
 
+    def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
+        """All that a model says of images.
+
+        Args:
+            model: of this task.
+            inputs: batches of network input.
+            classes: (N,) int64, the class of each image where it is known, UNLABELLED where it is not: of which class
+                a task with boxes then says where it is.
+        """
+        return Answers(self.probabilities(model, inputs))
+
+    def true_boxes(self, dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
+        """The boxes to judge by, in a task that has them; None where the data have none. Never for training."""
+        return None
+
     @abstractmethod
     def watch(
-        self, dataset: Dataset, split: LabelSplit, plain: "Plain", say: Callable[[str], None]
+        self, prepared: "Prepared", plain: "Plain", say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """What is measured at every evaluation: columns of history.csv."""
 
@@ -84,8 +111,14 @@ class Task(ABC):
         """What the report shows."""
 
     @abstractmethod
-    def judge(self, probabilities: Tensor, labels: Tensor) -> dict[str, Any]:
-        """The figures of (N, K) probabilities of images with these labels; empty where there are none."""
+    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
+        """The figures of N answers to images with these labels, and boxes; empty where there are none."""
+
+    def scrutinise(
+        self, model: Classifier, inputs: Iterable[Tensor], answers: Answers, labels: Tensor, boxes: TrueBoxes | None
+    ) -> dict[str, Any]:
+        """Further figures, which only ``evaluate`` asks for because they take another pass over the images."""
+        return {}
 
     @abstractmethod
     def known(self, dataset: Dataset) -> Tensor:
@@ -100,8 +133,8 @@ class Task(ABC):
         """These labels in the classes of a model: each class k in use is the model's class ``index[k]``."""
 
     @abstractmethod
-    def said(self, classes: tuple[str, ...], probabilities: Tensor, all_classes: bool) -> "Table":
-        """What ``predict`` writes of (N, K) probabilities."""
+    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> "Table":
+        """What ``predict`` writes of the answers to these images."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +147,10 @@ class Table:
 
 def predict_all(prepared: "Prepared", model: Classifier, plain: "Plain") -> Predictions:
     """The model's word on every image of the data set."""
-    found = prepared.task.probabilities(model, plain(torch.arange(len(prepared.dataset))))
+    rows, given = torch.arange(len(prepared.dataset)), torch.from_numpy(prepared.split.given)
+    found, boxes = prepared.task.answers(model, plain(rows), given)
     device = next(prepared.method.parameters()).device
-    return Predictions(found, prepared.method.accepts(found.to(device)).cpu())
+    return Predictions(found, prepared.method.accepts(found.to(device)).cpu(), boxes)
 
 
 def about_method(prepared: "Prepared") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fewlabels.methods.catalogue import load_method, make_parameters
 from fewlabels.methods.method import Method, Network, Problem
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.inference import features
+from fewlabels.models.inference import features, last_maps
 from fewlabels.models.precision import Precision
 from fewlabels.models.weights import Weights, load_weights, resolve_weights
 from fewlabels.options import TrainOptions
@@ -97,7 +97,7 @@ def make_model_spec(
     return ModelSpec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
-        attention_maps=network.attention_maps, saliency=network.saliency, top=network.top,
+        attention_maps=network.attention_maps, saliency=network.saliency, top=network.top, boxes=network.boxes,
     )  # fmt: skip
 
 
@@ -172,6 +172,10 @@ class TrainingPool:
     def features(self, model: Classifier, rows: Tensor) -> Tensor:
         """Pooled features of the images as they are."""
         return features(model, self.plain(rows))
+
+    def maps(self, model: Classifier, rows: Tensor) -> Tensor:
+        """Last maps of the images as they are."""
+        return last_maps(model, self.plain(rows))
 
     def probabilities(self, model: Classifier, rows: Tensor) -> Tensor:
         """Class probabilities of the images as they are."""

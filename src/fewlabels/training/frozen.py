@@ -28,9 +28,9 @@ def kept_views(rows: int, names: int) -> int:
 def freeze(model: Classifier) -> None:
     """Keep the trunk's weights and batch statistics as they are; only the head learns.
 
-    Members of an ensemble then look through the same trunk, so that an image is embedded once.
+    All networks then look through the same trunk, so that an image is embedded once.
     """
-    first, *others = model.networks()
+    first, *others = model.trunks()
     for other in others:
         other.backbone.load_state_dict(first.backbone.state_dict())
     for network in (first, *others):

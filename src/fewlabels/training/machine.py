@@ -6,6 +6,7 @@ import platform
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from fewlabels import __version__
 from fewlabels.errors import UserError
@@ -70,14 +71,17 @@ def seed_generator(key: int, device: torch.device) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def make_fabric(device: torch.device, precision: Precision) -> Fabric:
-    """One process, or the process that ``torchrun`` or ``fabric run`` made this one."""
+def make_fabric(device: torch.device, precision: Precision, rests: bool = False) -> Fabric:
+    """One process, or the process that ``torchrun`` or ``fabric run`` made this one.
+
+    ``rests`` is the method's: do some weights take no part in some steps?
+    """
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fabric = Fabric(
         accelerator=device.type,
         devices=local if world > 1 else ([device.index] if device.index is not None else 1),
         num_nodes=max(1, world // local),
-        strategy="ddp" if world > 1 else "auto",
+        strategy=DDPStrategy(find_unused_parameters=rests) if world > 1 else "auto",
         precision="bf16-mixed" if precision.name == "bf16" else "32-true",
     )
     fabric.launch()

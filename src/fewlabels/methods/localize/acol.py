@@ -1,0 +1,60 @@
+"""ACoL: a second classifier learns the class from what the first one does not look at."""
+
+from dataclasses import dataclass
+
+from torch.nn.functional import cross_entropy
+
+from fewlabels.methods.localizing import MapMethod, MapParameters
+from fewlabels.methods.method import Batch, Losses, Network, Problem, parameter
+from fewlabels.models.adversarial_maps import ERASING, AdversarialMapClassifier
+from fewlabels.models.class_maps import class_scores
+from fewlabels.models.localizer import Localizer
+
+
+@dataclass(frozen=True)
+class ACoLParameters(MapParameters):
+    """Default of the authors' code."""
+
+    erasing: float = parameter(
+        ERASING, "features are erased where the first branch's scaled map reaches this", above=0, most=1
+    )
+
+
+class ACoL(MapMethod):
+    """Both branches share the trunk; what is erased in training is the true class's map of the first.
+
+    The logits are the first branch's, the map is the larger of both (:mod:`fewlabels.models.adversarial_maps`). Batch
+    statistics move in the one pass.
+    """
+
+    title = "ACoL"
+    paper = "Zhang et al., Adversarial Complementary Learning for Weakly Supervised Object Localization, CVPR 2018."
+    idea = (
+        "Two branches of class maps share one trunk; where the first branch's map of the class is high the features "
+        "are erased for the second, which has to know the class by the rest. The box is around what either looks at."
+    )
+    hyperparameters = ACoLParameters
+    model: Localizer
+    p: ACoLParameters
+
+    def __init__(self, model: Localizer, parameters: ACoLParameters, problem: Problem) -> None:
+        super().__init__(model, parameters, problem)
+        self.classifier.erasing.fill_(parameters.erasing)
+
+    @classmethod
+    def network(cls, parameters: MapParameters) -> Network:
+        """Two branches of class maps, and boxes from a map."""
+        return Network(head="adversarial-maps", boxes=cls.box_rule(parameters))
+
+    @property
+    def classifier(self) -> AdversarialMapClassifier:
+        classifier = self.model.classifier
+        assert isinstance(classifier, AdversarialMapClassifier)
+        return classifier
+
+    def losses(self, batch: Batch) -> Losses:
+        """Cross-entropy of both branches' mean maps, with equal weight."""
+        labels = batch.labelled.labels
+        maps = self.classifier.both_maps(batch.labelled.views[0], labels)
+        first, second = (cross_entropy(class_scores(branch, 0.0, 1).mean, labels) for branch in maps)
+        return Losses({"supervised": first, "erased": second})

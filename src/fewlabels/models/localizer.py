@@ -1,0 +1,113 @@
+"""A classifier that also says where: boxes from one of its maps, or from a second network.
+
+A box is (x0, y0, x1, y1) as fractions of the image's width and height, half-open.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from fewlabels.models.box_rule import BoxRule
+from fewlabels.models.classifier import Classifier, Outputs, as_map
+from fewlabels.models.evidence import MAPS
+from fewlabels.models.regions import boxes_of, pseudo_boxes
+
+HIDDEN = 512
+
+
+class Located(NamedTuple):
+    """What a localizer says of images."""
+
+    logits: Tensor
+    """(B, K)."""
+    boxes: Tensor
+    """(B, 4) float32, x0 <= x1 and y0 <= y1."""
+
+
+def box_head(width: int) -> nn.Module:
+    """PSOL's head: two layers and four numbers from 0 to 1 (METHODS 4.1)."""
+    return nn.Sequential(nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 4), nn.Sigmoid())
+
+
+class Locator(Classifier):
+    """A network that gives boxes: its "logits" are (B, 4) x0, y0, x1, y1 from 0 to 1.
+
+    The papers average the last map over all places (``grid`` 1). Where a thing is has then to come from what padding
+    tells a deep network about its place; a small one keeps it by averaging over the places of a coarse grid.
+    """
+
+    def __init__(self, backbone: nn.Module, width: int, grid: int = 1) -> None:
+        super().__init__(backbone, box_head(width * grid**2), width * grid**2, 4)
+        self.grid = grid
+
+    def features(self, x: Tensor) -> Tensor:
+        if self.grid == 1:
+            return super().features(x)
+        backbone: Any = self.backbone
+        last = as_map(backbone.forward_features(x), self.backbone)
+        return adaptive_avg_pool2d(last, self.grid).flatten(1)
+
+
+class Localizer(Classifier):
+    """``classifier`` names the class; ``rule`` says how boxes come about.
+
+    ``locator`` is the second network where the rule wants one, a :class:`Locator`. The task's answers are those of :meth:`locate`; everything that
+    a classifier can do, its own classifier does.
+    """
+
+    classifier: Classifier
+    locator: Classifier | None
+
+    def __init__(self, classifier: Classifier, locator: Classifier | None, rule: BoxRule) -> None:
+        assert (locator is not None) == (rule.source == "network")
+        nn.Module.__init__(self)
+        self.classifier, self.locator, self.rule = classifier, locator, rule
+        self.num_features, self.num_classes = classifier.num_features, classifier.num_classes
+
+    def networks(self) -> list[Classifier]:
+        return self.classifier.networks()
+
+    def trunks(self) -> list[Classifier]:
+        return [*self.classifier.trunks(), *([] if self.locator is None else [self.locator])]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(x)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.classifier.features(x)
+
+    def outputs(self, x: Tensor) -> Outputs:
+        return self.classifier.outputs(x)
+
+    @torch.no_grad()
+    def locate(self, x: Tensor, classes: Tensor | None = None) -> Located:
+        """Say class and box of (B, C, H, W) images, in evaluation mode.
+
+        Args:
+            x: normalised images.
+            classes: (B,) int64, whose maps to look at where boxes come from maps of a class; below 0, or None: the
+                most probable one.
+        """
+        logits = self.classifier(x)
+        guess = logits.argmax(1)
+        known = guess if classes is None else torch.where(classes < 0, guess, classes)
+        return Located(logits, self._boxes(x, known))
+
+    def maps(self, x: Tensor, classes: Tensor) -> Tensor:
+        """Compute the (B, h, w) maps that boxes come from: of Algorithm 1 its first, of a network those of CAM."""
+        source = self.rule.source
+        name = "features" if source == "erase-and-merge" else "cam" if source == "network" else source
+        return MAPS[name](self.classifier, x, classes)
+
+    def _boxes(self, x: Tensor, classes: Tensor) -> Tensor:
+        rule = self.rule
+        if self.locator is not None:
+            first, second = self.locator(x).float().split(2, dim=1)
+            return torch.cat([torch.minimum(first, second), torch.maximum(first, second)], dim=1)
+        if rule.source == "erase-and-merge":
+            return pseudo_boxes(
+                lambda images: self.classifier.outputs(images).map, x, rule.threshold, rule.component, rule.scale
+            ).boxes
+        return boxes_of(self.maps(x, classes), rule.threshold, rule.component, rule.scale, side=x.shape[2])

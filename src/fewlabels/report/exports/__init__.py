@@ -1,0 +1,1 @@
+"""What ``fewlabels label`` writes: a file per format, and what all of them begin with."""

@@ -1,0 +1,154 @@
+"""One class per image, and a box that nobody drew: where it is."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.frames import frames
+from fewlabels.data.split import LabelSplit
+from fewlabels.data.true_boxes import TrueBoxes, read_boxes
+from fewlabels.evaluation.localization import best_iou, kept_by_confidence, localization_metrics, max_box_accuracy
+from fewlabels.evaluation.watch import Watch
+from fewlabels.evaluation.watch_boxes import WatchBoxes
+from fewlabels.methods.method import Method
+from fewlabels.models.cam import enlarge
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.inference import evaluating
+from fewlabels.models.localizer import Localizer
+from fewlabels.models.regions import crop_and_resize, scaled
+from fewlabels.options import TrainOptions
+from fewlabels.report.boxes import summarise_boxes
+from fewlabels.report.summary import RunSummary
+from fewlabels.tasks.classify import Classify
+from fewlabels.tasks.task import Answers, Outcome, Predictions, Table
+from fewlabels.training.experiment import Plain, Prepared
+
+CORNERS = ("x0", "y0", "x1", "y1")
+"""In files: pixels of the stored image, before any EXIF rotation."""
+
+
+class Localize(Classify):
+    """Data and labels are those of ``classify``. Boxes are never part of them: they are read to judge by, and apart."""
+
+    name = "localize"
+    columns = (*Classify.columns, *CORNERS)
+
+    def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
+        """Softmax and boxes; of an image whose class is known, the box of that class."""
+        assert isinstance(model, Localizer)
+        probabilities, boxes, done = [], [], 0
+        with evaluating(model):
+            for x in inputs:
+                known = None if classes is None else classes[done : done + len(x)].to(x.device)
+                found = model.locate(x, known)
+                probabilities.append(found.logits.float().softmax(1).cpu())
+                boxes.append(found.boxes.cpu())
+                done += len(x)
+        if not done:
+            return Answers(torch.zeros(0, model.num_classes), torch.zeros(0, 4))
+        return Answers(torch.cat(probabilities), torch.cat(boxes))
+
+    def true_boxes(self, dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
+        """Of ``--boxes``, the data folder or the known data set."""
+        return read_boxes(dataset, options)
+
+    def watch(
+        self, prepared: Prepared, plain: Plain, say: Callable[[str], None]
+    ) -> Callable[[Classifier, Method], dict[str, Any]]:
+        """Accuracies and shares of right boxes."""
+        boxes = self.true_boxes(prepared.dataset, prepared.options)
+
+        def judge(model: Classifier, rows: np.ndarray) -> dict[str, Any]:
+            return self._judge_rows(model, prepared.dataset, plain, rows, boxes)
+
+        return WatchBoxes(Watch(prepared.dataset, prepared.split, plain, say), judge)
+
+    def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
+        """A row per image, its box last."""
+        rows = super().ledger(dataset, split, predictions)
+        if predictions is None or predictions.boxes is None:
+            return [(*row, *[""] * len(CORNERS)) for row in rows]
+        return [(*row, *corners) for row, corners in zip(rows, _written(dataset, predictions.boxes), strict=True)]
+
+    def metrics(self, prepared: Prepared, outcome: Outcome) -> dict[str, dict[str, Any]]:
+        """As of ``classify``; where there are true boxes, test and validation images are judged by them too."""
+        metrics = super().metrics(prepared, outcome)
+        boxes = self.true_boxes(prepared.dataset, prepared.options)
+        for name, rows in (("test", prepared.split.test), ("val", prepared.split.val)):
+            known = rows[prepared.dataset.labels[rows] != UNLABELLED]
+            if boxes is not None and len(known):
+                metrics[name] = self._judge_rows(outcome.model, prepared.dataset, outcome.plain, known, boxes)
+        return metrics
+
+    def _judge_rows(
+        self, model: Classifier, dataset: Dataset, plain: Plain, rows: np.ndarray, boxes: TrueBoxes | None
+    ) -> dict[str, Any]:
+        labels = torch.from_numpy(dataset.labels)[rows]
+        answers = self.answers(model, plain(torch.from_numpy(rows)), labels)
+        return self.judge(answers, labels, boxes and boxes.of(rows))
+
+    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
+        """Accuracy and the like; and, with true boxes, GT-Known, Top-1 and Top-5 localization."""
+        figures = super().judge(answers, labels)
+        if boxes is None or answers.boxes is None:
+            return figures
+        return figures | dict(localization_metrics(answers.probabilities, labels, best_iou(answers.boxes, boxes)))
+
+    def scrutinise(
+        self, model: Classifier, inputs: Iterable[Tensor], answers: Answers, labels: Tensor, boxes: TrueBoxes | None
+    ) -> dict[str, Any]:
+        """How many boxes are kept at each confidence of the classifier in what is in them, and how many of these are
+        right (LCHP, Table 4); of maps, MaxBoxAcc.
+        """
+        assert isinstance(model, Localizer)
+        if boxes is None or answers.boxes is None:
+            return {}
+        confidence, maps = _second_look(model, inputs, answers.boxes, labels)
+        figures: dict[str, Any] = {}
+        for threshold, kept, right in kept_by_confidence(confidence, best_iou(answers.boxes, boxes)):
+            figures |= {f"kept({threshold:g})": kept, f"gt_known({threshold:g})": right}
+        return figures if model.locator is not None else figures | max_box_accuracy(scaled(maps, "min-max"), boxes)
+
+    def summarise(
+        self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
+        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
+    ) -> RunSummary:  # fmt: skip
+        """As of ``classify``, with boxes, whose maps stand beside them instead of alone."""
+        summary = super().summarise(prepared, outcome, name, config, metrics, history)
+        looking = replace(summary.looking, maps=[])
+        return replace(summary, boxing=summarise_boxes(prepared, outcome), looking=looking)
+
+    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> Table:
+        """The most probable class and its box, and a column ``p(CLASS)`` per class where asked for."""
+        assert answers.boxes is not None
+        table = super().said(classes, answers, all_classes, images)
+        corners = _written(images, answers.boxes)
+        rows = ((number, (*cells[:2], *corners[number], *cells[2:])) for number, cells in table.rows)
+        return Table((*table.columns[:2], *CORNERS, *table.columns[2:]), rows)
+
+
+@torch.no_grad()
+def _second_look(model: Localizer, inputs: Iterable[Tensor], boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) the classifier's confidence in the crop of each box, and (N, h, w) the maps of the images' classes."""
+    confidences, maps, done = [], [], 0
+    with evaluating(model):
+        for x in inputs:
+            own, classes = (part[done : done + len(x)].to(x.device) for part in (boxes, labels))
+            confidences.append(model(crop_and_resize(x, own, x.shape[2])).float().softmax(1).amax(1).cpu())
+            maps.append(enlarge(model.maps(x, classes), x.shape[2]).cpu())
+            done += len(x)
+    return torch.cat(confidences), torch.cat(maps)
+
+
+def _written(dataset: Dataset, boxes: Tensor) -> list[tuple[str, ...]]:
+    """The boxes of all images in pixels of the stored ones, to a hundredth."""
+    pixels = frames(dataset).to_stored(boxes.double().numpy())
+    return [tuple(f"{value:.2f}" for value in row) for row in pixels.tolist()]
+
+
+task = Localize()

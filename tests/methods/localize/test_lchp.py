@@ -1,0 +1,244 @@
+"""LCHP against the numbers of METHODS.md section 7 (L-2, L-5), and who learns what from whom."""
+
+from typing import Any
+
+import pytest
+import torch
+from tests.methods.multilabel.marked import Untouched
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, consistency_loss
+from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
+from fewlabels.models.averaging import WeightAverage
+from fewlabels.models.box_rule import BoxRule
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.localizer import Localizer, box_head
+from fewlabels.models.regions import PseudoBoxes
+from fewlabels.randomness import Draws
+
+FOUND = torch.tensor([[0.1, 0.2, 0.6, 0.7], [0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
+TARGET = torch.tensor([[0.2, 0.2, 0.5, 0.9], [0.0, 0.1, 1.0, 0.9]], dtype=torch.float64)
+SIDE = 32
+
+
+class Bounds(nn.Module):
+    """Says exactly, of (B, 1, S, S) images with something bright on black, where that is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        lit = x[:, 0] > 0.5
+        ends = []
+        for line in (lit.any(1), lit.any(2)):
+            first = line.to(torch.uint8).argmax(1)
+            ends.append((first, line.shape[1] - line.flip(1).to(torch.uint8).argmax(1)))
+        (x0, x1), (y0, y1) = ends
+        return torch.stack([x0, y0, x1, y1], dim=1) / x.shape[2]
+
+
+class Fixed(Classifier):
+    """A locator, or a classifier, that gives what it is told to."""
+
+    def __init__(self, answer: nn.Module, classes: int = 2) -> None:
+        super().__init__(Untouched(1), answer, 1, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x)
+
+
+class Says(nn.Module):
+    """The same logits for every image, from a weight that could learn."""
+
+    def __init__(self, *logits: float) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logits.expand(len(x), -1)
+
+
+def make(classifier: Classifier, locator: Classifier | None, **values: Any) -> LCHP:
+    parameters = LCHPParameters(**values)
+    rule = LCHP.network(parameters).boxes
+    assert rule is not None
+    return LCHP(Localizer(classifier, locator, rule), parameters, Problem(2, 8, 8, 0)).train()
+
+
+def small(**values: Any) -> LCHP:
+    """Networks that learn; the boxes have an area from the start."""
+    torch.manual_seed(0)
+    nets = [nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()) for _ in range(2)]
+
+    class Body(Untouched):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__(4)
+            self.net = net
+
+        def forward_features(self, x: Tensor) -> Tensor:
+            return self.net(x)
+
+    (first, second), head = (Body(net) for net in nets), box_head(4)
+    with torch.no_grad():
+        head[2].bias += torch.tensor([-1.0, -1, 1, 1])  # pyright: ignore[reportIndexIssue]
+    return make(Classifier(first, nn.Linear(4, 2), 4, 2), Classifier(second, head, 4, 4), **values)
+
+
+def squares(count: int = 4) -> Tensor:
+    """White rectangles of 12 x 10 pixels on black, in the middle, where no movement takes them out of the image."""
+    x = torch.zeros(count, 1, SIDE, SIDE)
+    x[:, :, 11:21, 10:22] = 1
+    return x
+
+
+def batch(x: Tensor, number: int = 0, key: int = 3) -> Batch:
+    rows = torch.arange(len(x))
+    return Batch(Labelled((x,), rows % 2, rows), Unlabelled((), rows[:0]), 5, 0.5, Draws(key, rows), number)
+
+
+def test_the_losses_of_boxes_are_those_of_the_formulas() -> None:
+    """L-2: Eq. 2 is .04, its mean over four numbers .01; of the first box alone, over both images, .03 and .0075."""
+    assert mse_loss(FOUND, TARGET).item() == pytest.approx(0.01, abs=1e-9)
+    kept = torch.tensor([0.95, 0.85]) > 0.9
+    assert consistency_loss(FOUND, TARGET, kept).item() == pytest.approx(0.0075, abs=1e-9)
+
+
+def test_the_class_is_learned_from_the_image_and_from_what_is_left_of_it() -> None:
+    """L-2: probabilities .7 of the image and .5 of the erased one give .5249110622."""
+
+    class Doubts(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            p = torch.where(x.flatten(1).amax(1) > 0.5, 0.7, 0.5)
+            return torch.stack([p, 1 - p], dim=1).log()
+
+    found = make(Fixed(Doubts()), None, stage="pseudo-label").losses(batch(squares(1))).terms
+    assert set(found) == {"classification"}
+    assert found["classification"].item() == pytest.approx(0.5249110622, abs=1e-6)
+
+
+def test_an_average_without_a_ramp_is_the_papers() -> None:
+    """L-5: .9 from 1, over 0, 0 and 2."""
+    value = Classifier(nn.Identity(), nn.Linear(1, 1, bias=False), 1, 1).double()
+    nn.init.ones_(value.head.weight)  # pyright: ignore[reportArgumentType]
+    average = WeightAverage(value, 0.9, ramp=False)
+    for new in (0.0, 0.0, 2.0):
+        nn.init.constant_(value.head.weight, new)  # pyright: ignore[reportArgumentType]
+        average.update(value)
+    assert average.shadow.head.weight.item() == pytest.approx(0.929, abs=1e-12)  # pyright: ignore
+
+
+def test_boxes_are_learned_from_the_averaged_classifier_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, x = small(), squares()
+    boxes = torch.tensor([[0.25, 0.25, 0.75, 0.75]]).expand(4, -1)
+    monkeypatch.setattr(method, "pseudo_boxes", lambda seen: PseudoBoxes(boxes, boxes, seen))
+    terms = method.losses(batch(x)).terms
+    assert terms["regression"].item() == pytest.approx(20 * mse_loss(method.locator(x), boxes).item(), rel=1e-5)
+    terms["regression"].backward()
+    assert all(weight.grad is None for weight in method.model.classifier.parameters())
+    assert all(weight.grad is not None for weight in method.locator.parameters())
+
+
+def test_the_average_follows_the_classifier_and_is_not_trained() -> None:
+    method = small(momentum=0.5)
+    before = method.generator.shadow.head.weight.clone()  # pyright: ignore[reportCallIssue]
+    with torch.no_grad():
+        method.model.classifier.head.weight += 1  # pyright: ignore[reportOperatorIssue]
+    method.after_step()
+    torch.testing.assert_close(method.generator.shadow.head.weight, before + 0.5)
+    assert not any(weight.requires_grad for weight in method.generator.parameters())
+
+
+@pytest.mark.parametrize("key", range(6))
+def test_a_localiser_that_moves_with_its_image_has_nothing_left_to_learn(key: int) -> None:
+    method = make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()))
+    losses = method.losses(batch(squares(), number=1, key=key))
+    assert losses.kept is not None
+    assert losses.kept.all()
+    assert losses.terms["consistency"].item() < (1.5 / SIDE) ** 2  # edges are of whole pixels
+
+
+def test_a_localiser_that_says_the_same_of_every_view_has() -> None:
+    still = nn.Module()
+    still.forward = lambda x: torch.tensor([[0.3, 0.3, 0.7, 0.7]]).expand(len(x), -1)
+    method = make(Fixed(Says(9.0, 0.0)), Fixed(still))
+    assert method.losses(batch(squares(), number=1)).terms["consistency"].item() > 5e-4
+
+
+def test_without_any_movement_the_view_is_the_image() -> None:
+    method = make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), scaling=False, translation=False, flipping=False)
+    assert method.losses(batch(squares(), number=1)).terms["consistency"].item() == 0
+
+
+def test_a_box_is_kept_only_if_the_classifier_is_sure_of_what_is_in_it() -> None:
+    """Softmax of (2, 0) is .881, of (2.2, 0) .900."""
+    for logit, kept in ((2.0, False), (2.3, True)):
+        found = make(Fixed(Says(logit, 0.0)), Fixed(Bounds())).losses(batch(squares(), number=1)).kept
+        assert found is not None
+        assert found.tolist() == [kept] * 4
+
+
+def test_what_the_classifier_sees_is_the_box_and_not_the_image() -> None:
+    class IsWhite(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            white = (x.flatten(1) > 0.9).float().mean(1)
+            return torch.stack([20 * white - 10, -20 * white + 10], dim=1)
+
+    method = make(Fixed(IsWhite()), Fixed(Bounds()))
+    assert method.high_quality(squares(), torch.zeros(4))[1].all()
+    assert method.model.classifier(squares()).softmax(1)[0, 0] < 0.1
+
+
+def test_the_images_own_class_can_be_asked_for() -> None:
+    kept = [
+        make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), same_class=asked).losses(batch(squares(), number=1)).kept
+        for asked in (False, True)
+    ]
+    assert [k.tolist() for k in kept if k is not None] == [[True] * 4, [True, False, True, False]]
+
+
+def test_a_box_that_is_none_teaches_nothing() -> None:
+    inside_out = nn.Module()
+    inside_out.forward = lambda x: torch.tensor([[0.8, 0.2, 0.3, 0.6]]).expand(len(x), -1)
+    losses = make(Fixed(Says(9.0, 0.0)), Fixed(inside_out)).losses(batch(squares(), number=1))
+    assert losses.kept is not None
+    assert not losses.kept.any()
+    assert losses.terms["consistency"].item() == 0
+
+
+def test_refinement_without_a_kept_box_moves_no_weight_and_no_statistics() -> None:
+    method = small(tau=1.0)
+    before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
+    losses = method.losses(batch(squares(), number=1))
+    losses.terms["consistency"].backward()
+    assert all((weight.grad == 0).all() for weight in method.locator.parameters() if weight.grad is not None)
+    assert all(torch.equal(before[name], tensor) for name, tensor in method.state_dict().items())
+
+
+def test_refinement_teaches_the_localiser_alone() -> None:
+    method = small(tau=0.0)
+    method.losses(batch(squares(), number=1)).terms["consistency"].backward()
+    assert all(weight.grad is None for weight in method.model.classifier.parameters())
+    assert any((weight.grad != 0).any() for weight in method.locator.parameters() if weight.grad is not None)
+    assert all(module.training for module in method.model.modules())
+
+
+def test_a_frozen_teacher_is_the_localiser_as_the_first_stage_left_it() -> None:
+    frozen, current = small(teacher="frozen", tau=0.0), small(tau=0.0)
+    for method in (frozen, current):
+        method.start_round(1, None)
+    first = frozen.high_quality(squares(), torch.zeros(4))[0]
+    for method in (frozen, current):
+        with torch.no_grad():
+            for weight in method.locator.parameters():
+                weight += 0.1
+    torch.testing.assert_close(frozen.high_quality(squares(), torch.zeros(4))[0], first)
+    assert not torch.allclose(current.high_quality(squares(), torch.zeros(4))[0], first)
+
+
+@pytest.mark.parametrize(
+    ("stage", "rounds", "source"), [("refine", 2, "network"), ("initialise", 1, "network"), ("pseudo-label", 1, None)]
+)
+def test_each_stage_is_a_run_of_its_own(stage: Any, rounds: int, source: str | None) -> None:
+    parameters = LCHPParameters(stage=stage)
+    locator = Fixed(Bounds()) if source else None
+    assert make(Fixed(Says(1.0, 0.0)), locator, stage=stage).rounds == rounds
+    expected = BoxRule("network") if source else BoxRule("erase-and-merge", 0.7, "all", "min-max")
+    assert LCHP.network(parameters).boxes == expected

@@ -1,0 +1,102 @@
+"""PSOL: what deep descriptor transformation finds where it is known what there is to find."""
+
+from typing import NamedTuple, cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fewlabels.methods.localize.psol import PSOL, PSOLParameters, common_boxes
+from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
+from fewlabels.models.classifier import Classifier
+from fewlabels.models.localizer import Localizer
+from fewlabels.randomness import Draws
+
+BOXES = [(1, 1, 4, 3), (3, 2, 6, 6), (2, 4, 5, 6)]
+"""Columns and rows of the thing in each of three maps of 7 x 7."""
+FRACTIONS = torch.tensor(BOXES) / 7
+
+
+def thing_maps(sign: float = 1.0) -> Tensor:
+    """(3, 4, 7, 7): the thing has one descriptor and the background another, both with a little noise."""
+    generator = torch.Generator().manual_seed(0)
+    thing, background = torch.tensor([3.0, 0, 1, 0]), torch.tensor([0.0, 2, 1, 0])
+    maps = background[None, :, None, None].repeat(3, 1, 7, 7)
+    for one, (x0, y0, x1, y1) in zip(maps, BOXES, strict=True):
+        one[:, y0:y1, x0:x1] = thing[:, None, None]
+    return sign * (maps + 0.1 * torch.randn(maps.shape, generator=generator))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_box_is_around_what_the_images_have_in_common(sign: float) -> None:
+    torch.testing.assert_close(common_boxes(thing_maps(sign)), FRACTIONS)
+
+
+def test_of_several_parts_the_largest_counts() -> None:
+    maps = thing_maps()
+    maps[0, :, 5, 5] = maps[0, :, 1, 1]
+    torch.testing.assert_close(common_boxes(maps), FRACTIONS)
+
+
+def test_an_image_without_the_thing_is_boxed_whole() -> None:
+    maps = thing_maps()
+    maps[1] = torch.tensor([0.0, 2, 1, 0])[:, None, None]
+    torch.testing.assert_close(common_boxes(maps)[1], torch.tensor([0.0, 0, 1, 1]))
+
+
+def test_maps_of_one_value_are_boxed_whole() -> None:
+    torch.testing.assert_close(common_boxes(torch.ones(2, 4, 5, 5)), torch.tensor([[0.0, 0, 1, 1]] * 2))
+
+
+class MapPool(NamedTuple):
+    """Six images: the things of the maps, twice, of classes 0 and 1."""
+
+    averaged: Classifier = cast(Classifier, None)
+    labelled_rows: Tensor = torch.tensor([2, 3, 4, 5, 6, 7])
+    labels: Tensor = torch.tensor([0, 1, 0, 1, 0, 1])
+
+    def maps(self, model: Classifier, rows: Tensor) -> Tensor:
+        assert rows.tolist() in ([2, 4, 6], [3, 5, 7]), "class by class"
+        return thing_maps()
+
+
+def make(**values: object) -> PSOL:
+    class Pooled(nn.Module):
+        def forward_features(self, x: Tensor) -> Tensor:
+            return x
+
+        def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+            return x.mean((2, 3))
+
+    halves = nn.Module()
+    halves.forward = lambda features: torch.full((len(features), 4), 0.5)
+    parameters = PSOLParameters(**values)  # pyright: ignore[reportArgumentType]
+    rule = PSOL.network(parameters).boxes
+    assert rule is not None
+    model = Localizer(Classifier(Pooled(), nn.Linear(1, 2), 1, 2), Classifier(Pooled(), halves, 1, 4), rule)
+    return PSOL(model, parameters, Problem(2, 10, 6, 0))
+
+
+def batch(number: int) -> Batch:
+    rows = torch.tensor([2, 7])
+    labelled = Labelled((torch.zeros(2, 1, 8, 8),), torch.tensor([0, 1]), rows)
+    return Batch(labelled, Unlabelled((), rows[:0]), 1, 0.1, Draws(1, rows), number)
+
+
+def test_boxes_are_found_class_by_class_and_taught_image_by_image() -> None:
+    method = make()
+    method.start_round(0, cast(Pool, MapPool()))
+    torch.testing.assert_close(method.boxes[torch.tensor([2, 4, 6])], FRACTIONS)
+    torch.testing.assert_close(method.boxes[0], torch.tensor([0.0, 0, 1, 1]))
+    expected = 50 * (torch.stack([FRACTIONS[0], FRACTIONS[2]]) - 0.5).square().mean()
+    torch.testing.assert_close(method.losses(batch(0)).terms["regression"], expected)
+
+
+def test_with_trained_features_the_classifier_comes_first() -> None:
+    method = make(features="trained")
+    assert method.rounds == 2
+    method.start_round(0, cast(Pool, None))
+    assert set(method.losses(batch(0)).terms) == {"classification"}
+    method.start_round(1, cast(Pool, MapPool()))
+    torch.testing.assert_close(method.boxes[torch.tensor([3, 5, 7])], FRACTIONS)
+    assert set(method.losses(batch(1)).terms) == {"classification", "regression"}

@@ -68,8 +68,8 @@ def test_batch_statistics_move_as_often_as_the_method_says(finished: dict[Case, 
     method = case.method
     if method.renews == "weights":  # and the count with them
         assert 0 < max(passes) < STEPS * method.statistics_passes
-    elif method.rests:  # a network learns, or its statistics move, in one of two rounds only
-        assert passes <= {STEPS // 2 * method.statistics_passes, STEPS * method.statistics_passes}
+    elif method.rests:  # a network learns, or its statistics move, in some rounds only
+        assert 0 < min(passes) <= max(passes) <= STEPS * method.statistics_passes
     else:
         assert passes == {STEPS * method.statistics_passes}
 

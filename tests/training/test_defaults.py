@@ -41,9 +41,13 @@ def test_a_batch_holds_64_images_of_which_8_at_least_are_labelled(mu: int, label
     assert decide(ASKED, replace(PHOTOGRAPHS, needs_pixels=True, mu=mu)).batch_size == labelled
 
 
-def test_batches_are_larger_where_nothing_unlabelled_comes_beside_them() -> None:
-    assert decide(ASKED, replace(PICTURES, all_labelled=True)).batch_size == 32
-    assert decide(ASKED, replace(PHOTOGRAPHS, all_labelled=True)).batch_size == 64
+def test_a_task_may_ask_for_larger_batches_and_for_more_steps_of_small_pictures() -> None:
+    asked = replace(PICTURES, small_steps=4000)
+    assert decide(ASKED, asked).steps == 4000
+    assert decide(ASKED, replace(asked, accelerated=True)).steps == 20000
+    assert decide(ASKED, replace(PHOTOGRAPHS, small_steps=4000)).steps == decide(ASKED, PHOTOGRAPHS).steps
+    assert decide(ASKED, replace(PICTURES, least_batch=32)).batch_size == 32
+    assert decide(ASKED, replace(PHOTOGRAPHS, least_batch=32)).batch_size == 64
 
 
 def test_photographs_train_the_backbone_slowly_on_an_accelerator() -> None:

@@ -16,7 +16,7 @@ Scale = Literal["min-max", "max"]
 
 @dataclass(frozen=True)
 class BoxRule:
-    """Checked when it is made. Of a box from a network ``source`` and ``grid`` count."""
+    """Checked when it is made. Of a box from a network nothing but ``source`` counts."""
 
     source: Source
     threshold: float = 0.2
@@ -25,16 +25,12 @@ class BoxRule:
     """The box is around the largest component of the foreground, or around all of it."""
     scale: Scale = "min-max"
     """The map is brought to 0 to 1 by its least and largest value, or divided by the largest."""
-    grid: int = 1
-    """Of a network: its last map is averaged into grid x grid places; 1 is the backbone's own pooling."""
 
     def __post_init__(self) -> None:
         for name, known in (("source", Source), ("component", Component), ("scale", Scale)):
             if getattr(self, name) not in get_args(known):
                 value, valid = getattr(self, name), ", ".join(get_args(known))
                 raise UserError(f"the model's boxes have {name} {value!r}: it must be one of {valid}")
-        if type(self.grid) is not int or not 1 <= self.grid <= 64:
-            raise UserError(f"the model's boxes have grid {self.grid!r}: it must be a whole number from 1 to 64")
         if type(self.threshold) not in (int, float) or not 0 <= self.threshold < 1:
             raise UserError(f"the model's boxes have threshold {self.threshold!r}: it must be from 0 to below 1")
 

@@ -113,9 +113,7 @@ def _build_locator(spec: ModelSpec) -> Classifier | None:
         return None
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
-    if spec.boxes.grid > 1:
-        width = backbones.map_width(backbone, spec.channels, spec.image_size)
-    return Locator(backbone, width, spec.boxes.grid)
+    return Locator(backbone, width)
 
 
 def _build_one(spec: ModelSpec) -> Classifier:

@@ -3,14 +3,13 @@
 A box is (x0, y0, x1, y1) as fractions of the image's width and height, half-open.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from fewlabels.models.box_rule import BoxRule
-from fewlabels.models.classifier import Classifier, Outputs, as_map
+from fewlabels.models.classifier import Classifier, Outputs
 from fewlabels.models.evidence import MAPS
 from fewlabels.models.regions import boxes_of, pseudo_boxes
 
@@ -32,29 +31,17 @@ def box_head(width: int) -> nn.Module:
 
 
 class Locator(Classifier):
-    """A network that gives boxes: its "logits" are (B, 4) x0, y0, x1, y1 from 0 to 1.
+    """A network that gives boxes: its "logits" are (B, 4) x0, y0, x1, y1 from 0 to 1, of features of ``width``."""
 
-    The papers average the last map over all places (``grid`` 1). Where a thing is has then to come from what padding
-    tells a deep network about its place; a small one keeps it by averaging over the places of a coarse grid.
-    """
-
-    def __init__(self, backbone: nn.Module, width: int, grid: int = 1) -> None:
-        super().__init__(backbone, box_head(width * grid**2), width * grid**2, 4)
-        self.grid = grid
-
-    def features(self, x: Tensor) -> Tensor:
-        if self.grid == 1:
-            return super().features(x)
-        backbone: Any = self.backbone
-        last = as_map(backbone.forward_features(x), self.backbone)
-        return adaptive_avg_pool2d(last, self.grid).flatten(1)
+    def __init__(self, backbone: nn.Module, width: int) -> None:
+        super().__init__(backbone, box_head(width), width, 4)
 
 
 class Localizer(Classifier):
     """``classifier`` names the class; ``rule`` says how boxes come about.
 
-    ``locator`` is the second network where the rule wants one, a :class:`Locator`. The task's answers are those of :meth:`locate`; everything that
-    a classifier can do, its own classifier does.
+    ``locator`` is the second network where the rule wants one, a :class:`Locator`. The task's answers are those of
+    :meth:`locate`; everything that a classifier can do, its own classifier does.
     """
 
     classifier: Classifier

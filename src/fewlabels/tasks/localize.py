@@ -37,6 +37,8 @@ class Localize(Classify):
 
     name = "localize"
     columns = (*Classify.columns, *CORNERS)
+    least_batch = 32
+    small_steps = 5000
 
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
         """Softmax and boxes; of an image whose class is known, the box of that class."""

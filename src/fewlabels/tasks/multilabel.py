@@ -37,7 +37,8 @@ class MultiLabel(Task):
 
     name = "multilabel"
     columns = ("path", "split", "class", "given", "label", "confidence", "accepted")
-    all_labelled = True
+    least_batch = 32
+    small_steps = 4000
 
     def read(self, options: TrainOptions) -> Dataset:
         """A folder with a CSV of marks, or a known data set."""

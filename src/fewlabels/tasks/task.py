@@ -59,8 +59,10 @@ class Task(ABC):
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
     """Of the ledger."""
-    all_labelled: ClassVar[bool] = False
-    """Does every training image come in the labelled stream, whatever is known of it?"""
+    least_batch: ClassVar[int] = 0
+    """Labelled images that a batch has at least, where nothing else is asked for."""
+    small_steps: ClassVar[int | None] = None
+    """Steps of small pictures on a CPU, where they differ from those of ``classify``."""
 
     @abstractmethod
     def read(self, options: TrainOptions) -> Dataset:

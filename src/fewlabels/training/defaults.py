@@ -33,8 +33,10 @@ class Facts:
     """It looks at images even where the trunk is frozen: nothing can be kept, every step passes through the trunk."""
     mu: int = 0
     """Unlabelled images that come with each labelled one in a batch."""
-    all_labelled: bool = False
-    """Every training image comes with its labels, known or not: a batch has no unlabelled part beside it."""
+    least_batch: int = 0
+    """Labelled images that a batch of this task has at least."""
+    small_steps: int | None = None
+    """Steps that small pictures take on a CPU in this task, where that differs."""
 
 
 def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
@@ -54,8 +56,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
         defaults |= {"freeze": True, "steps": 0}
     elif not facts.needs_pixels and (defaults["freeze"] if options.freeze is None else options.freeze):
         defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
-    if facts.all_labelled:
-        defaults["batch_size"] = max(32, defaults["batch_size"])
+    defaults["batch_size"] = max(facts.least_batch, defaults["batch_size"])
     defaults["label_seed"] = options.seed
     decided = replace(options, **{k: v for k, v in defaults.items() if getattr(options, k) is None})
     assert decided.steps is not None
@@ -64,7 +65,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
 
 def _small(facts: Facts, side: int) -> dict:
     """Trained from nothing, at the size they have."""
-    steps = 20000 if facts.accelerated else 4000 if facts.all_labelled else 3000 if side <= 40 else 1500
+    steps = 20000 if facts.accelerated else facts.small_steps or (3000 if side <= 40 else 1500)
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
         "lr": 0.03, "batch_size": 64 if facts.accelerated else _labelled(facts), "steps": steps, "workers": 2,

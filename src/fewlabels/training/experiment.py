@@ -65,7 +65,16 @@ def facts_of(dataset: Dataset, device: torch.device, kind: type[Method], task: T
         short = min(dataset.images.pixels.shape[1:3])
     else:
         short = int(np.median(dataset.images.sizes.min(1)))
-    return Facts(short, dataset.flip, device.type != "cpu", kind.trains, kind.needs_pixels, mu, task.all_labelled)
+    return Facts(
+        short,
+        dataset.flip,
+        device.type != "cpu",
+        kind.trains,
+        kind.needs_pixels,
+        mu,
+        task.least_batch,
+        task.small_steps,
+    )
 
 
 def is_grey(dataset: Dataset) -> bool:

@@ -1,6 +1,7 @@
 """LCHP against the numbers of METHODS.md section 7 (L-2, L-5), and who learns what from whom."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, consistency_loss
-from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
+from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.classifier import Classifier
@@ -89,6 +90,11 @@ def squares(count: int = 4) -> Tensor:
     return x
 
 
+def pool(method: LCHP) -> Pool:
+    """Whose averaged model is the method's own."""
+    return cast(Pool, SimpleNamespace(averaged=method.model))
+
+
 def batch(x: Tensor, number: int = 0, key: int = 3) -> Batch:
     rows = torch.arange(len(x))
     return Batch(Labelled((x,), rows % 2, rows), Unlabelled((), rows[:0]), 5, 0.5, Draws(key, rows), number)
@@ -149,28 +155,28 @@ def test_the_average_follows_the_classifier_and_is_not_trained() -> None:
 @pytest.mark.parametrize("key", range(6))
 def test_a_localiser_that_moves_with_its_image_has_nothing_left_to_learn(key: int) -> None:
     method = make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()))
-    losses = method.losses(batch(squares(), number=1, key=key))
+    losses = method.losses(batch(squares(), number=3, key=key))
     assert losses.kept is not None
     assert losses.kept.all()
-    assert losses.terms["consistency"].item() < (1.5 / SIDE) ** 2  # edges are of whole pixels
+    assert losses.terms["consistency"].item() < method.p.weight * (1.5 / SIDE) ** 2  # edges are of whole pixels
 
 
 def test_a_localiser_that_says_the_same_of_every_view_has() -> None:
     still = nn.Module()
     still.forward = lambda x: torch.tensor([[0.3, 0.3, 0.7, 0.7]]).expand(len(x), -1)
     method = make(Fixed(Says(9.0, 0.0)), Fixed(still))
-    assert method.losses(batch(squares(), number=1)).terms["consistency"].item() > 5e-4
+    assert method.losses(batch(squares(), number=3)).terms["consistency"].item() > method.p.weight * 5e-4
 
 
 def test_without_any_movement_the_view_is_the_image() -> None:
     method = make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), scaling=False, translation=False, flipping=False)
-    assert method.losses(batch(squares(), number=1)).terms["consistency"].item() == 0
+    assert method.losses(batch(squares(), number=3)).terms["consistency"].item() == 0
 
 
 def test_a_box_is_kept_only_if_the_classifier_is_sure_of_what_is_in_it() -> None:
     """Softmax of (2, 0) is .881, of (2.2, 0) .900."""
     for logit, kept in ((2.0, False), (2.3, True)):
-        found = make(Fixed(Says(logit, 0.0)), Fixed(Bounds())).losses(batch(squares(), number=1)).kept
+        found = make(Fixed(Says(logit, 0.0)), Fixed(Bounds())).losses(batch(squares(), number=3)).kept
         assert found is not None
         assert found.tolist() == [kept] * 4
 
@@ -188,7 +194,7 @@ def test_what_the_classifier_sees_is_the_box_and_not_the_image() -> None:
 
 def test_the_images_own_class_can_be_asked_for() -> None:
     kept = [
-        make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), same_class=asked).losses(batch(squares(), number=1)).kept
+        make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), same_class=asked).losses(batch(squares(), number=3)).kept
         for asked in (False, True)
     ]
     assert [k.tolist() for k in kept if k is not None] == [[True] * 4, [True, False, True, False]]
@@ -197,7 +203,7 @@ def test_the_images_own_class_can_be_asked_for() -> None:
 def test_a_box_that_is_none_teaches_nothing() -> None:
     inside_out = nn.Module()
     inside_out.forward = lambda x: torch.tensor([[0.8, 0.2, 0.3, 0.6]]).expand(len(x), -1)
-    losses = make(Fixed(Says(9.0, 0.0)), Fixed(inside_out)).losses(batch(squares(), number=1))
+    losses = make(Fixed(Says(9.0, 0.0)), Fixed(inside_out)).losses(batch(squares(), number=3))
     assert losses.kept is not None
     assert not losses.kept.any()
     assert losses.terms["consistency"].item() == 0
@@ -206,7 +212,7 @@ def test_a_box_that_is_none_teaches_nothing() -> None:
 def test_refinement_without_a_kept_box_moves_no_weight_and_no_statistics() -> None:
     method = small(tau=1.0)
     before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
-    losses = method.losses(batch(squares(), number=1))
+    losses = method.losses(batch(squares(), number=3))
     losses.terms["consistency"].backward()
     assert all((weight.grad == 0).all() for weight in method.locator.parameters() if weight.grad is not None)
     assert all(torch.equal(before[name], tensor) for name, tensor in method.state_dict().items())
@@ -214,16 +220,28 @@ def test_refinement_without_a_kept_box_moves_no_weight_and_no_statistics() -> No
 
 def test_refinement_teaches_the_localiser_alone() -> None:
     method = small(tau=0.0)
-    method.losses(batch(squares(), number=1)).terms["consistency"].backward()
+    method.losses(batch(squares(), number=3)).terms["consistency"].backward()
     assert all(weight.grad is None for weight in method.model.classifier.parameters())
     assert any((weight.grad != 0).any() for weight in method.locator.parameters() if weight.grad is not None)
     assert all(module.training for module in method.model.modules())
 
 
+def test_refinement_goes_on_from_the_averaged_networks() -> None:
+    method, other = small(), small()
+    with torch.no_grad():
+        for weight in other.model.parameters():
+            weight += 1
+    for number in range(4):
+        before = {name: tensor.clone() for name, tensor in method.model.state_dict().items()}
+        method.start_round(number, pool(other))
+        expected = other.model.state_dict() if number == 3 else before
+        assert all(torch.equal(expected[name], tensor) for name, tensor in method.model.state_dict().items())
+
+
 def test_a_frozen_teacher_is_the_localiser_as_the_first_stage_left_it() -> None:
     frozen, current = small(teacher="frozen", tau=0.0), small(tau=0.0)
     for method in (frozen, current):
-        method.start_round(1, None)
+        method.start_round(3, pool(method))
     first = frozen.high_quality(squares(), torch.zeros(4))[0]
     for method in (frozen, current):
         with torch.no_grad():
@@ -234,7 +252,7 @@ def test_a_frozen_teacher_is_the_localiser_as_the_first_stage_left_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "rounds", "source"), [("refine", 2, "network"), ("initialise", 1, "network"), ("pseudo-label", 1, None)]
+    ("stage", "rounds", "source"), [("refine", 4, "network"), ("initialise", 1, "network"), ("pseudo-label", 1, None)]
 )
 def test_each_stage_is_a_run_of_its_own(stage: Any, rounds: int, source: str | None) -> None:
     parameters = LCHPParameters(stage=stage)

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from fewlabels.augment import box_aware
 from fewlabels.methods.localizing import LocalizingMethod
-from fewlabels.methods.method import Batch, Losses, Network, Parameters, Problem, parameter
+from fewlabels.methods.method import Batch, Losses, Network, Parameters, Pool, Problem, parameter
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.box_rule import BoxRule, Component, Scale
 from fewlabels.models.classifier import Classifier
@@ -37,9 +37,12 @@ class LCHPParameters(Parameters):
         "current", "refinement learns from the boxes of the localiser as it is, or as the first stage left it (L11)"
     )
     same_class: bool = parameter(False, "a box also has to hold the image's own class (L12); the paper does not ask")
-    grid: int = parameter(
-        1, "places per side that the localiser's features are averaged into; 1 is the paper's mean over all", least=1,
-        most=64,
+    parts: int = parameter(
+        4, "the last of so many equal parts of the run refines (the paper: 2, on ImageNet 3; boxes shrink in time)",
+        least=2, most=100,
+    )  # fmt: skip
+    weight: float = parameter(
+        0.07, "of the second stage's loss: it brings our learning rate, 0.03, to the paper's 2e-3", least=0
     )
     scaling: bool = parameter(True, "strong view: scale each axis by 80 to 120 % (Table 6)")
     translation: bool = parameter(True, "strong view: crop or pad each side by up to 25 % (Table 6)")
@@ -47,7 +50,7 @@ class LCHPParameters(Parameters):
 
 
 class LCHP(LocalizingMethod):
-    """Stage I, half of the steps: an average of the classifier says where it looks, and, with that erased, where else;
+    """Stage I: an average of the classifier says where it looks, and, with that erased, where else;
     the box around both teaches the localiser, and the classifier learns its class from both images (Algorithm 1). Stage
     R: the localiser alone, its boxes moving as their images do.
 
@@ -76,7 +79,7 @@ class LCHP(LocalizingMethod):
     def network(cls, parameters: LCHPParameters) -> Network:
         """A second network for the boxes, but for the stage that has none."""
         alone = parameters.stage == "pseudo-label"
-        return Network(boxes=_rule(parameters) if alone else BoxRule("network", grid=parameters.grid))
+        return Network(boxes=_rule(parameters) if alone else BoxRule("network"))
 
     @property
     def pseudo_rule(self) -> BoxRule | None:
@@ -84,13 +87,15 @@ class LCHP(LocalizingMethod):
 
     @property
     def rounds(self) -> int:
-        """Both stages, each half of the run, or the first one alone."""
-        return 2 if self.p.stage == "refine" else 1
+        """Of which the last refines, if any does."""
+        return self.p.parts if self.p.stage == "refine" else 1
 
-    def start_round(self, number: int, pool: object) -> None:
-        """Keep the localiser as the first stage left it, where that is what refinement learns from."""
-        if number and self.initialised is not None:
-            self.initialised.restart(self.locator)
+    def start_round(self, number: int, pool: Pool) -> None:
+        """Refinement goes on from the averaged networks, which are what the first stage would be evaluated by."""
+        if self.p.stage == "refine" and number + 1 == self.rounds:
+            self.model.load_state_dict(pool.averaged.state_dict())
+            if self.initialised is not None:
+                self.initialised.restart(self.locator)
 
     @property
     def locator(self) -> Classifier:
@@ -99,7 +104,8 @@ class LCHP(LocalizingMethod):
 
     def losses(self, batch: Batch) -> Losses:
         """Of the stage that the step belongs to."""
-        return self.refinement(batch) if batch.round else self.initialisation(batch)
+        refines = self.p.stage == "refine" and batch.round + 1 == self.rounds
+        return self.refinement(batch) if refines else self.initialisation(batch)
 
     def initialisation(self, batch: Batch) -> Losses:
         """L = L_cls + alpha L_reg (Eq. 1, 2 and 4)."""
@@ -125,7 +131,7 @@ class LCHP(LocalizingMethod):
         kept = kept & box_aware.is_box(target)
         with evaluating(self.locator):
             found = self.locator(box_aware.move_images(x, movement))
-        return Losses({"consistency": consistency_loss(found, target, kept)}, kept)
+        return Losses({"consistency": self.p.weight * consistency_loss(found, target, kept)}, kept)
 
     @torch.no_grad()
     def high_quality(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

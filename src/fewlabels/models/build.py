@@ -12,12 +12,13 @@ from fewlabels.errors import UserError, nearest
 from fewlabels.models import backbones
 from fewlabels.models.adversarial_maps import AdversarialMapClassifier
 from fewlabels.models.attention import AttentionClassifier
+from fewlabels.models.bilinear_attention import BilinearAttentionClassifier
 from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier, Ensemble, NormalizedLinear
 from fewlabels.models.localizer import Localizer, Locator
 
-HeadKind = Literal["linear", "normalized-linear", "class-maps", "adversarial-maps"]
+HeadKind = Literal["linear", "normalized-linear", "class-maps", "adversarial-maps", "bilinear-attention"]
 _RANGES = {
     "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
     "attention_maps": (0, 4096), "top": (1, 1 << 20),
@@ -123,6 +124,9 @@ def _build_one(spec: ModelSpec) -> Classifier:
         return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top)
     if spec.head == "adversarial-maps":
         return AdversarialMapClassifier(backbone, width, spec.num_classes)
+    if spec.head == "bilinear-attention":
+        map_width = backbones.map_width(backbone, spec.channels, spec.image_size)
+        return BilinearAttentionClassifier(backbone, map_width, spec.num_classes, spec.attention_maps)
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)

@@ -12,8 +12,8 @@ def table(root: Path) -> Table:
         title="LCHP on digit scenes: boxes from class labels",
         about="1500 scenes of 64 px with one digit each and its class, no boxes; 500 test scenes; the defaults of "
         "`fewlabels train` on one thread. LCHP-R is the default, 5000 steps, of which the last 1250 refine; the rows "
-        "before it have the steps of its first stage. PSOL's features are those of the classifier after half of the run, "
-        "for nothing is pretrained here. A centred box of half of each side has a GT-Known of 8.0, of 80 % none.",
+        "before it have the steps of its first stage. PSOL's features are those of the classifier after half of the "
+        "run, for nothing is pretrained here. A centred box of half of each side has a GT-Known of 8.0, of 80 % none.",
         cells=grid(
             {
                 "CAM": {"method": "cam", **first},

@@ -13,6 +13,7 @@ from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, consistency_lo
 from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.box_rule import BoxRule
+from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.localizer import Localizer, box_head
 from fewlabels.models.regions import PseudoBoxes
@@ -260,3 +261,15 @@ def test_each_stage_is_a_run_of_its_own(stage: Any, rounds: int, source: str | N
     assert make(Fixed(Says(1.0, 0.0)), locator, stage=stage).rounds == rounds
     expected = BoxRule("network") if source else BoxRule("erase-and-merge", 0.7, "all", "min-max")
     assert LCHP.network(parameters).boxes == expected
+
+
+def test_the_papers_network_pools_by_attention() -> None:
+    network = LCHP.network(LCHPParameters(attention_maps=32))
+    assert (network.head, network.attention_maps) == ("bilinear-attention", 32)
+    model = build(
+        ModelSpec("small_cnn", 3, 1, 16, network.head, None, (0.5,), (0.25,), attention_maps=32, boxes=network.boxes)
+    )
+    assert model(torch.zeros(2, 1, 16, 16)).shape == (2, 3)
+    assert model.num_features == 32 * 64
+    plain = LCHP.network(LCHPParameters())
+    assert (plain.head, plain.attention_maps) == ("linear", 0)

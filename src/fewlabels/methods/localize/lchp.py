@@ -25,6 +25,10 @@ class LCHPParameters(Parameters):
     stage: Literal["refine", "initialise", "pseudo-label"] = parameter(
         "refine", "how far to go: LCHP-R, LCHP-I, or the classifier's own boxes (row Pseudo Label of Tables 1 and 2)"
     )
+    attention_maps: int = parameter(
+        0, "of the classifier's bilinear attention pooling; 0 is the backbone's own pooling (the paper: 32, with "
+        "--backbone inception_v3_mixed_6e)", least=0, most=4096,
+    )  # fmt: skip
     delta: float = parameter(0.7, "delta: foreground lies above this share of the map (Table 3)", least=0, below=1)
     component: Component = parameter("all", "the box is around all of the foreground, or its largest component (L3)")
     scale: Scale = parameter("min-max", "the map is scaled by least and largest value, or by the largest (L1)")
@@ -78,8 +82,10 @@ class LCHP(LocalizingMethod):
     @classmethod
     def network(cls, parameters: LCHPParameters) -> Network:
         """A second network for the boxes, but for the stage that has none."""
-        alone = parameters.stage == "pseudo-label"
-        return Network(boxes=_rule(parameters) if alone else BoxRule("network"))
+        boxes = _rule(parameters) if parameters.stage == "pseudo-label" else BoxRule("network")
+        if not parameters.attention_maps:
+            return Network(boxes=boxes)
+        return Network(head="bilinear-attention", attention_maps=parameters.attention_maps, boxes=boxes)
 
     @property
     def pseudo_rule(self) -> BoxRule | None:

@@ -22,7 +22,11 @@ class TrainOptions:
 
     data: str = option("", "a folder of images, or the name of a known data set", "data")
     method: str = option("", "the method to train with; `fewlabels methods` lists them", "data")
-    labels: str | None = option(None, "CSV with columns path,label (default: labels.csv in the folder)", "data")
+    labels: str | None = option(
+        None,
+        "CSV with columns path,label, or for several labels path and one per class (default: labels.csv in the folder)",
+        "data",
+    )
     out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
     root: str = option(".", "where known data sets lie", "data")
     task: Literal["classify", "multilabel", "localize"] | None = option(

@@ -195,3 +195,21 @@ def test_what_is_not_of_this_task_is_said_at_once(spots: Path, run: Path, call: 
     assert "--known-proportion is for --task multilabel" in call(
         "train", spots, "--method", "cam", "--known-proportion", "0.5"
     ).error  # fmt: skip
+
+
+def test_check_counts_the_boxes_and_lists_what_is_wrong_with_them(spots: Path, tmp_path: Path, call: Call) -> None:
+    good = call("check", spots, "--task", "localize")
+    assert good.code == 0
+    assert "18 true boxes in 18 images, to judge by and not to train on" in good.out
+    assert "boxes.csv' is not read" not in good.out
+    (tmp_path / "boxes.csv").write_text("path,x0,y0,x1,y1\nimages/00.jpg,10,10,5,20\n")
+    bad = call("check", spots, "--boxes", tmp_path / "boxes.csv")
+    assert bad.code == 2
+    assert "fault: " in bad.out
+    assert "row 2" in bad.out
+    assert "1 fault" in bad.out
+
+
+def test_the_last_words_of_a_run_are_of_its_boxes(spots: Path, tmp_path: Path, call: Call) -> None:
+    said = call("train", spots, "--method", "cam", "--image-size", "16", "--out", tmp_path / "run", *FAST).out
+    assert "% of the boxes of 6 test images are right (GT-Known)" in said

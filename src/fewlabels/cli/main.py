@@ -29,6 +29,12 @@ COMMANDS = {
     "demo": Command("[options]", "labels alone against FixMatch on handwritten digits, in under 3 minutes"),
 }
 
+GOES_ON = {
+    "train": "; the same command with --resume goes on from here",
+    "reproduce": "; the same command goes on from here",
+}
+"""What a command that was stopped can still do."""
+
 
 def overview() -> str:
     """What ``fewlabels --help`` says."""
@@ -83,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _refuse(str(error), debug="--debug" in argv)
     except Interrupted as stop:
-        print("fewlabels: stopped; the same command with --resume goes on from here", file=sys.stderr)
+        print(f"fewlabels: stopped{GOES_ON.get(argv[0], '')}", file=sys.stderr)
         return 128 + int(stop.args[0])
     except KeyboardInterrupt:
         print("fewlabels: stopped", file=sys.stderr)

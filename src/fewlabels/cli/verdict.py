@@ -7,9 +7,14 @@ from fewlabels.errors import UserError
 
 
 def verdict(run: Path) -> str:
-    """Accuracy with its interval, or mAP, and where to look."""
+    """Boxes that are right, accuracy with its interval, or mAP, and where to look."""
     metrics = _metrics(run / "metrics.json")
     lines = [
+        f"{100 * figures['gt_known']:.1f} % of the boxes of {figures['num_boxed']} {name} images are right (GT-Known)"
+        for name in ("test", "val")
+        if (figures := metrics.get(name, {})).get("gt_known") is not None
+    ]
+    lines += [
         f"mAP {100 * figures['mAP']:.1f} % on {figures['num_images']} {name} images"
         for name in ("test", "val")
         if (figures := metrics.get(name, {})).get("mAP") is not None

@@ -1,6 +1,6 @@
 """Everything that is wrong with some data, before any training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ from fewlabels.data.faults import Fault, Note, one_line
 from fewlabels.data.folder import survey
 from fewlabels.data.official_lists import OfficialLists, survey_lists
 from fewlabels.data.read import find
+from fewlabels.data.true_boxes import read_boxes
+from fewlabels.errors import UserError
+from fewlabels.options import TrainOptions
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,22 @@ def check(data: str, labels: Path | None, root: Path, progress: Progress | None 
         return Report(found, (), tuple(Note("", note) for note in found.notes))
     result = survey_lists(found, progress) if isinstance(found, OfficialLists) else survey(found, labels, progress)
     return Report(result.dataset, result.faults, result.notes)
+
+
+def check_boxes(report: Report, options: TrainOptions) -> Report:
+    """The report with what is wrong with the true boxes, or how many there are."""
+    if report.dataset is None:
+        return report
+    try:
+        boxes = read_boxes(report.dataset, options)
+    except UserError as error:
+        where, _, rest = str(error).partition(": ")
+        what, _, mend = rest.rpartition("; ")
+        return replace(report, faults=(*report.faults, Fault(where, what, mend)))
+    count = 0 if boxes is None else len(set(boxes.row.tolist()))
+    said = f"{0 if boxes is None else len(boxes)} true boxes in {count} images, to judge by and not to train on"
+    more = () if boxes is None else tuple(Note("", note) for note in boxes.notes)
+    return replace(report, notes=(*report.notes, *more, Note("", said)))
 
 
 def _summary(dataset: Dataset) -> str:

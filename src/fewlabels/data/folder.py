@@ -118,7 +118,7 @@ def find_labels(root: Path, labels: Path | None) -> tuple[Path | None, list[Note
         return labels, []
     if (root / "labels.csv").is_file():
         return root / "labels.csv", []
-    others = sorted(file.name for file in root.glob("*.csv"))
+    others = sorted(file.name for file in root.glob("*.csv") if file.name != "boxes.csv")
     text = f"'{others[0]}' is not read; if it holds the labels, name it with --labels" if others else ""
     return None, [Note("", text)] if others else []
 

@@ -1,6 +1,7 @@
 """Saliency Regularization, Table 2, on a part of Pascal VOC 2007."""
 
 from pathlib import Path
+from typing import Any
 
 from fewlabels.recipes.pepl_cub50 import WEIGHTS
 from fewlabels.recipes.sr_rows import ROWS
@@ -18,7 +19,8 @@ PAPER = {
 
 def table(root: Path) -> Table:
     """ROOT/voc2007_sub holds images/ and annotations.csv, ROOT/weights the ImageNet weights."""
-    rows = ROWS | {"linear probe": {"method": "linear-probe", "steps": None, "freeze": True, "batch_size": None}}
+    probe: dict[str, Any] = {"method": "linear-probe", "steps": None, "freeze": True, "batch_size": None}
+    rows = ROWS | {"linear probe": probe, "linear probe, 224 px": probe | {"image_size": 224}}
     columns = {f"{share:.0%} known": {"known_proportion": share} for share in (0.1, 0.3, 0.5)}
     folder = root / "voc2007_sub"
     return Table(

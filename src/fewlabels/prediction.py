@@ -20,6 +20,7 @@ from fewlabels.models.evidence import MAPS
 from fewlabels.models.localizer import Localizer
 from fewlabels.options import TrainOptions
 from fewlabels.report.saved_model import SavedModel, load_model
+from fewlabels.tasks.localize import Localize
 from fewlabels.tasks.task import Answers, Task, load_task
 from fewlabels.training.images import Images
 from fewlabels.training.machine import pick_device
@@ -64,7 +65,9 @@ def predict(
     return Predicted(task, dataset.paths, saved.classes, answers, dataset), dataset.notes
 
 
-def evaluate(run: Path, options: TrainOptions, split: int | None, source: str | None = None) -> dict[str, Any]:
+def evaluate(
+    run: Path, options: TrainOptions, split: int | None, source: str | None = None, max_box_acc: bool = False
+) -> dict[str, Any]:
     """The figures of a run's model on the labelled images of a data set, or of one split of it.
 
     Args:
@@ -72,6 +75,7 @@ def evaluate(run: Path, options: TrainOptions, split: int | None, source: str | 
         options: where the data are; and the device.
         split: TRAIN, VAL or TEST; None is all images.
         source: a map of the classifier that boxes are to come from, of a run of this task or of ``classify``.
+        max_box_acc: also what the maps are worth at the threshold that is best for the true boxes; slow.
 
     Raises:
         UserError: for a class that the model does not know, no labelled image, or a map that there is not.
@@ -98,6 +102,11 @@ def evaluate(run: Path, options: TrainOptions, split: int | None, source: str | 
     own = boxes and boxes.of(rows.numpy())
     figures = task.judge(answers, labels, own)
     figures |= task.scrutinise(saved.model, all_inputs(saved, dataset, where, rows), answers, labels, own)
+    if max_box_acc:
+        if not isinstance(task, Localize) or own is None:
+            raise UserError("--max-box-acc needs boxes from maps and true boxes: --task localize or --map, and --boxes")
+        inputs = all_inputs(saved, dataset, where, rows)
+        figures |= task.max_box_acc(saved.model, inputs, labels, own, saved.spec.image_size)
     return dict(_by_class(figures, saved.classes))
 
 

@@ -71,10 +71,10 @@ def train(
     for note in prepared.notes:
         progress.say(f"note: {note}")
     saved = checkpoint.load(out / "checkpoint") if resume else None
-    if fabric.is_global_zero:
-        open_folder(out, config, prepared, resume)
     plain = PlainFeatures(prepared.method.model, prepared.images) if prepared.embeds else prepared.images.plain
     watch = task.watch(prepared, plain, progress.say)
+    if fabric.is_global_zero:
+        open_folder(out, config, prepared, resume)
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, plain, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")

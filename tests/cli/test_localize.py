@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from tests.cli.conftest import FAST, Call
+
+from fewlabels.options import TrainOptions
 
 CORNERS = ["x0", "y0", "x1", "y1"]
 SIZE = (40, 24)
@@ -118,14 +120,50 @@ def test_evaluate_says_what_each_confidence_keeps_of_the_training_boxes(run: Pat
     assert counts[0] == 12
     assert counts == sorted(counts, reverse=True)
     assert found["gt_known(0)"] == found["gt_known"]
-    assert "max_box_acc" not in found
 
 
 @pytest.mark.parametrize("name", ["cam", "grad-cam", "layer-cam", "info-cam"])
 def test_evaluate_takes_boxes_from_any_map(run: Path, spots: Path, call: Call, name: str) -> None:
     found = figures(call("evaluate", run, spots, "--map", name).out)
     assert 0 < found["mean_iou"] <= 1
+
+
+def test_what_a_map_is_worth_is_said_where_it_is_asked_for(run: Path, spots: Path, call: Call) -> None:
+    found = figures(call("evaluate", run, spots, "--map", "cam", "--max-box-acc").out)
     assert found["gt_known"] <= found["max_box_acc"] + 1e-6
+    assert "max_box_acc" not in figures(call("evaluate", run, spots, "--map", "cam").out)
+    assert "give --map too" in call("evaluate", run, spots, "--max-box-acc").error
+
+
+def test_the_papers_network_is_evaluated_though_it_has_no_activation_map(
+    spots: Path, tmp_path: Path, call: Call
+) -> None:
+    words = ["--method.attention_maps", "4", "--image-size", "16", "--out", tmp_path / "run", *FAST]
+    assert call("train", spots, "--method", "lchp", *words).code == 0
+    assert "gt_known" in figures(call("evaluate", tmp_path / "run", spots, "--split", "train").out)
+
+
+def test_boxes_that_a_model_wrote_are_no_true_boxes(run: Path, spots: Path, tmp_path: Path, call: Call) -> None:
+    assert call("label", run, "--out", tmp_path / "labels.csv").code == 0
+    assert "true boxes" in call("check", spots).out
+    (tmp_path / "images").symlink_to(spots / "images")
+    assert "true boxes" not in call("check", tmp_path, "--labels", tmp_path / "labels.csv").out
+
+
+def test_wrong_boxes_are_found_before_there_is_a_run(spots: Path, tmp_path: Path, call: Call) -> None:
+    (tmp_path / "boxes.csv").write_text("path,x0,y0,x1,y1\nimages/00.jpg,10,10,5,20\n")
+    words = ["--boxes", tmp_path / "boxes.csv", "--out", tmp_path / "run", *FAST]
+    assert "row 2" in call("train", spots, "--method", "cam", *words).error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_backbone_without_such_a_map_is_refused_before_there_is_a_run(
+    spots: Path, tmp_path: Path, call: Call
+) -> None:
+    words = ["--backbone", "mobilenetv3_small_050", "--weights", "none", "--image-size", "32", "--device", "cpu"]
+    answer = call("train", spots, "--method", "cam", "--out", tmp_path / "run", *words)
+    assert "can't be read from it" in answer.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_classifier_of_task_classify_has_maps_too(spots: Path, tmp_path: Path, call: Call) -> None:
@@ -137,16 +175,22 @@ def test_a_classifier_of_task_classify_has_maps_too(spots: Path, tmp_path: Path,
     assert "is of classify; leave it out, or give --map" in said
 
 
-def test_a_turned_image_has_its_boxes_in_the_pixels_of_its_file(spots: Path, run: Path, tmp_path: Path) -> None:
-    """Orientation 6 shows the file turned by a quarter: what is judged, and what is written, is in the file's grid."""
-    from fewlabels.cli.main import main
+def test_a_turned_image_has_its_boxes_in_the_pixels_of_its_file(tmp_path: Path) -> None:
+    """Orientation 6 shows the file turned by a quarter: its boxes turn with it, and what is written turns back."""
+    from fewlabels.data.frames import frames
+    from fewlabels.data.read import read
+    from fewlabels.data.true_boxes import read_boxes
 
-    turned, out = write_spots(tmp_path / "turned", orientation=6), tmp_path / "run"
-    assert main(["train", str(turned), "--method", "cam", "--image-size", "16", "--out", str(out), *FAST]) == 0
-    rows = read_csv((out / "labels.csv").read_text())
-    widest = max(float(row["x1"]) for row in rows)
-    assert SIZE[1] < widest <= SIZE[0]
-    assert max(float(row["y1"]) for row in rows) <= SIZE[1]
+    folder = write_spots(tmp_path / "turned", orientation=6)
+    dataset = read(str(folder), None, Path())
+    boxes = read_boxes(dataset, TrainOptions(data=str(folder)))
+    assert boxes is not None
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(folder / dataset.paths[0])).convert("L"))
+    x0, y0, x1, y1 = (boxes.corners[0] * np.tile(upright.shape[::-1], 2)).round().astype(int)
+    assert upright[y0:y1, x0:x1].min() > 200
+    assert upright.shape == SIZE
+    written = frames(dataset).to_stored(boxes.corners)
+    np.testing.assert_allclose(written[0], [24, 12, 34, 20])
 
 
 def test_an_image_of_one_pixel_gets_the_box_that_it_is(run: Path, tmp_path: Path, call: Call) -> None:
@@ -198,16 +242,16 @@ def test_what_is_not_of_this_task_is_said_at_once(spots: Path, run: Path, call: 
 
 
 def test_check_counts_the_boxes_and_lists_what_is_wrong_with_them(spots: Path, tmp_path: Path, call: Call) -> None:
-    good = call("check", spots, "--task", "localize")
+    good = call("check", spots)
     assert good.code == 0
     assert "18 true boxes in 18 images, to judge by and not to train on" in good.out
     assert "boxes.csv' is not read" not in good.out
-    (tmp_path / "boxes.csv").write_text("path,x0,y0,x1,y1\nimages/00.jpg,10,10,5,20\n")
+    lines = ["path,x0,y0,x1,y1", "images/00.jpg,10,10,5,20", "images/01.jpg,a,0,9,9", "images/02.jpg,0,0,999,9"]
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
     bad = call("check", spots, "--boxes", tmp_path / "boxes.csv")
     assert bad.code == 2
-    assert "fault: " in bad.out
-    assert "row 2" in bad.out
-    assert "1 fault" in bad.out
+    assert [line.split(":")[1].split()[-1] for line in bad.out.splitlines() if line.startswith("fault")] == list("234")
+    assert "3 faults" in bad.out
 
 
 def test_the_last_words_of_a_run_are_of_its_boxes(spots: Path, tmp_path: Path, call: Call) -> None:

@@ -120,9 +120,9 @@ def test_a_faulty_row_is_named_and_can_be_left_out(pictures: Path, row: str, wor
     assert left.notes[0].startswith("left out: boxes.csv row 3: ")
 
 
-def test_more_faults_are_counted_and_the_next_is_named(pictures: Path) -> None:
+def test_more_faults_are_counted_and_the_first_row_is_named(pictures: Path) -> None:
     rows = ["path,x0,y0,x1,y1", "cat/1.png,5,5,1,9", "cat/2.png,1,1,9,9", "dog/3.png,a,b,c,d", "dog/9.png,1,1,2,2"]
-    with pytest.raises(UserError, match=r"^boxes\.csv row \d: .* \(and 2 more, the next in boxes\.csv row \d\)$"):
+    with pytest.raises(UserError, match=r"^boxes\.csv row 2: .* \(and 2 more; `fewlabels check .*` lists all\)$"):
         boxes_of(pictures, "\n".join(rows))
 
 

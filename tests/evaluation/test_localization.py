@@ -156,6 +156,7 @@ def two_blobs() -> Tensor:
     return scores
 
 
+SIDE = 20
 LARGE, SMALL, WHOLE = (0, 0, 0.5, 0.5), (0.7, 0.7, 1, 1), (0, 0, 1, 1)
 
 
@@ -169,25 +170,25 @@ LARGE, SMALL, WHOLE = (0, 0, 0.5, 0.5), (0.7, 0.7, 1, 1), (0, 0, 1, 1)
     ],
 )
 def test_the_best_threshold_decides(true: tuple[float, ...], first: float, second: float) -> None:
-    metrics = max_box_accuracy(two_blobs(), TrueBoxes(np.array([0]), np.array([true])))
+    metrics = max_box_accuracy(two_blobs(), TrueBoxes(np.array([0]), np.array([true])), SIDE)
     assert metrics == {"max_box_acc": first, "max_box_acc_v2": pytest.approx(second)}
 
 
 def test_one_threshold_has_to_serve_all_images_unless_every_component_may_answer() -> None:
-    metrics = max_box_accuracy(two_blobs().repeat(2, 1, 1), truth((0, LARGE), (1, SMALL)))
+    metrics = max_box_accuracy(two_blobs().repeat(2, 1, 1), truth((0, LARGE), (1, SMALL)), SIDE)
     assert metrics == {"max_box_acc": 0.5, "max_box_acc_v2": pytest.approx(1)}
 
 
 def test_pixels_that_touch_at_a_corner_are_one_component() -> None:
-    metrics = max_box_accuracy(torch.eye(4)[None], truth((0, WHOLE)))
+    metrics = max_box_accuracy(torch.eye(4)[None], truth((0, WHOLE)), 4)
     assert metrics["max_box_acc"] == 1
 
 
 def test_a_constant_map_finds_nothing_and_a_map_without_a_true_box_is_not_counted() -> None:
     maps = torch.cat([torch.zeros(1, 20, 20), two_blobs()])
-    assert max_box_accuracy(maps, truth((0, WHOLE)))["max_box_acc_v2"] == 0
-    assert max_box_accuracy(maps, truth((1, LARGE)))["max_box_acc_v2"] == pytest.approx(1)
-    assert max_box_accuracy(maps, truth()) == {}
+    assert max_box_accuracy(maps, truth((0, WHOLE)), SIDE)["max_box_acc_v2"] == 0
+    assert max_box_accuracy(maps, truth((1, LARGE)), SIDE)["max_box_acc_v2"] == pytest.approx(1)
+    assert max_box_accuracy(maps, truth(), SIDE) == {}
 
 
 @pytest.mark.data

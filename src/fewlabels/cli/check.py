@@ -25,7 +25,7 @@ def run(parser: Parser, argv: list[str]) -> int:
     task = args.task or ("multilabel" if has_marks(Path(args.data), args.labels) else "classify")
     look = check_marks if task == "multilabel" else check
     report = look(args.data, Path(args.labels) if args.labels else None, Path(args.root))
-    if args.boxes or task == "localize":
+    if task != "multilabel":
         report = check_boxes(report, TrainOptions(data=args.data, labels=args.labels, boxes=args.boxes, root=args.root))
     print("\n".join(report.lines()))
     return 2 if report.faults else 0

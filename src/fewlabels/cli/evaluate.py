@@ -14,6 +14,9 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--map", metavar="NAME", help="boxes from this map of the classifier: cam, grad-cam, layer-cam, info-cam"
     )
+    parser.add_argument(
+        "--max-box-acc", action="store_true", help="also MaxBoxAcc of the maps, which looks at true boxes; slow"
+    )
     parser.add_argument("--root", metavar="PATH", default=".", help="where known data sets lie")
     parser.add_argument("--split", choices=["train", "val", "test"], help="only the images of this split")
     parser.add_argument("--skip-bad", action="store_true", help="go on without files and rows that are faulty")
@@ -30,5 +33,5 @@ def run(parser: Parser, argv: list[str]) -> None:
     names = ("data", "labels", "boxes", "root", "skip_bad", "device")
     options = TrainOptions(**{name: getattr(args, name) for name in names})
     split = SPLITS.index(args.split) if args.split else None
-    for name, value in evaluate(Path(args.run), options, split, args.map).items():
+    for name, value in evaluate(Path(args.run), options, split, args.map, args.max_box_acc).items():
         print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {'none' if value is None else value}")

@@ -37,13 +37,14 @@ class Boxes:
 
 
 def has_box_columns(file: Path) -> bool:
-    """Whether its header names any of ``COLUMNS``.
+    """Whether its header names any of ``COLUMNS``, and no ``confidence``: boxes of a model are no true boxes.
 
     Raises:
         UserError: the file cannot be opened.
     """
     table = open_table(file, _FIRST_LINE)
-    return isinstance(table, Table) and any(cell.lower() in COLUMNS for cell in table.header.cells)
+    names = [cell.lower() for cell in table.header.cells] if isinstance(table, Table) else []
+    return "confidence" not in names and any(name in COLUMNS for name in names)
 
 
 def read_box_csv(file: Path, index: ImageIndex) -> Boxes:

@@ -7,12 +7,11 @@ import numpy as np
 
 from fewlabels.data.dataset import TEST, TRAIN, UNKNOWN, UNLABELLED, VAL, Dataset
 from fewlabels.data.decode import Progress
-from fewlabels.data.faults import Fault, Note, one_line
+from fewlabels.data.faults import DataFaults, Fault, Note, one_line
 from fewlabels.data.folder import survey
 from fewlabels.data.official_lists import OfficialLists, survey_lists
 from fewlabels.data.read import find
 from fewlabels.data.true_boxes import read_boxes
-from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions
 
 
@@ -47,19 +46,21 @@ def check(data: str, labels: Path | None, root: Path, progress: Progress | None 
 
 
 def check_boxes(report: Report, options: TrainOptions) -> Report:
-    """The report with what is wrong with the true boxes, or how many there are."""
+    """The report with what is wrong with the true boxes, or how many there are.
+
+    Raises:
+        UserError: the file that is to hold them can't be read.
+    """
     if report.dataset is None:
         return report
     try:
         boxes = read_boxes(report.dataset, options)
-    except UserError as error:
-        where, _, rest = str(error).partition(": ")
-        what, _, mend = rest.rpartition("; ")
-        return replace(report, faults=(*report.faults, Fault(where, what, mend)))
-    count = 0 if boxes is None else len(set(boxes.row.tolist()))
-    said = f"{0 if boxes is None else len(boxes)} true boxes in {count} images, to judge by and not to train on"
-    more = () if boxes is None else tuple(Note("", note) for note in boxes.notes)
-    return replace(report, notes=(*report.notes, *more, Note("", said)))
+    except DataFaults as found:
+        return replace(report, faults=(*report.faults, *found.faults))
+    if boxes is None:
+        return report
+    said = f"{len(boxes)} true boxes in {len(set(boxes.row.tolist()))} images, to judge by and not to train on"
+    return replace(report, notes=(*report.notes, *(Note("", note) for note in (*boxes.notes, said))))
 
 
 def _summary(dataset: Dataset) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from fewlabels.data.boxes_csv import Boxes, BoxRow, has_box_columns, read_box_csv
 from fewlabels.data.csv_rows import ImageIndex
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.faults import Fault, Note, shortened
+from fewlabels.data.faults import DataFaults, Fault, Note, shortened
 from fewlabels.data.frames import frames
 from fewlabels.data.imagenet_wsol import is_localization, read_localization
 from fewlabels.data.known_boxes import known_boxes
@@ -47,7 +47,8 @@ def read_boxes(dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
     """The boxes of a data set, from the first of these that is there; None if none is.
 
     The file of ``--boxes``; ``boxes.csv`` in the folder of the data; the columns ``x0,y0,x1,y1`` of the CSV with the
-    labels; what a known data set brings. In all of them boxes are in pixels of the stored image, before EXIF turns it.
+    labels, unless a column ``confidence`` beside them says that a model wrote them; what a known data set brings. In
+    all of them boxes are in pixels of the stored image, before EXIF turns it.
 
     A CSV must fit the data: a box that reaches out of its image by more than ``OVERHANG`` is a fault. The official
     lists are taken as they are, and their boxes are clipped to the image, as CUB-200-2011's must be.
@@ -58,31 +59,31 @@ def read_boxes(dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
             :mod:`fewlabels.data.imagenet_wsol`) and ``skip_bad``, which goes on without faulty rows.
 
     Raises:
-        UserError: something is wrong with a file or a row.
+        UserError: there is no such file; as DataFaults, something is wrong with it or with a row.
     """
     boxes = options.boxes
     folder = Path(options.data)
     if boxes is not None and is_localization(Path(boxes)):
-        return _read_localization(dataset, Path(boxes), options.skip_bad)
+        return _read_localization(dataset, Path(boxes), options)
     if boxes is not None:
-        return _read_csv(dataset, Path(boxes), options.skip_bad)
+        return _read_csv(dataset, Path(boxes), options)
     if (folder / "boxes.csv").is_file():
-        return _read_csv(dataset, folder / "boxes.csv", options.skip_bad)
+        return _read_csv(dataset, folder / "boxes.csv", options)
     labels = Path(options.labels) if options.labels else folder / "labels.csv"
     if labels.is_file() and has_box_columns(labels):
-        return _read_csv(dataset, labels, options.skip_bad)
+        return _read_csv(dataset, labels, options)
     if folder.exists():
         return None
     rows = known_boxes(options.data.lower(), Path(options.root))
-    return None if rows is None else _placed(dataset, Boxes(rows), np.inf, options.skip_bad)
+    return None if rows is None else _placed(dataset, Boxes(rows), np.inf, options)
 
 
-def _read_csv(dataset: Dataset, file: Path, skip_bad: bool) -> TrueBoxes:
+def _read_csv(dataset: Dataset, file: Path, options: TrainOptions) -> TrueBoxes:
     index = ImageIndex((*dataset.paths, *dataset.left_out))
-    return _placed(dataset, read_box_csv(file, index), OVERHANG, skip_bad)
+    return _placed(dataset, read_box_csv(file, index), OVERHANG, options)
 
 
-def _read_localization(dataset: Dataset, file: Path, skip_bad: bool) -> TrueBoxes:
+def _read_localization(dataset: Dataset, file: Path, options: TrainOptions) -> TrueBoxes:
     """An official list may name more images than there are here, in the folder that holds them or from above it."""
     paths = set(dataset.paths)
     told = read_localization(file)
@@ -91,10 +92,10 @@ def _read_localization(dataset: Dataset, file: Path, skip_bad: bool) -> TrueBoxe
         raise UserError(
             f"'{file}' names no image of {dataset.name} (first '{told[0].path}'); name the list of its boxes"
         )
-    return _placed(dataset, Boxes(rows), np.inf, skip_bad)
+    return _placed(dataset, Boxes(rows), np.inf, options)
 
 
-def _placed(dataset: Dataset, told: Boxes, overhang: float, skip_bad: bool) -> TrueBoxes:
+def _placed(dataset: Dataset, told: Boxes, overhang: float, options: TrainOptions) -> TrueBoxes:
     """The boxes in their images; those of images that are not in the data are left out."""
     number = {path: row for row, path in enumerate(dataset.paths)}
     rows = [row for row in told.rows if row.path in number]
@@ -105,8 +106,9 @@ def _placed(dataset: Dataset, told: Boxes, overhang: float, skip_bad: bool) -> T
     pixels = written * _scale(rows, sizes)
     found = [_fault(*what, overhang) for what in zip(rows, pixels, sizes, strict=True)]
     faults = [*told.faults, *(fault for fault in found if fault)]
-    if any(fault.fatal for fault in faults) or (faults and not skip_bad):
-        raise _error(faults)
+    if any(fault.fatal for fault in faults) or (faults and not options.skip_bad):
+        words = ("--boxes", options.boxes) if options.boxes else ()
+        raise DataFaults(sorted(faults, key=_row_number), options.data, "--task", "localize", *words)
     good = np.array([fault is None for fault in found], bool)
     clipped = pixels.clip(0, np.tile(sizes, 2))
     notes = [*told.notes, *(Note("a box left out", f"left out: {fault}") for fault in faults)]
@@ -139,11 +141,10 @@ def _fault(row: BoxRow, pixels: np.ndarray, size: np.ndarray, overhang: float) -
     return None
 
 
-def _error(faults: list[Fault]) -> UserError:
-    """The first fault, the fatal one if there is one, and where the next is."""
-    first = next((fault for fault in faults if fault.fatal), faults[0])
-    others = [fault.where for fault in faults if fault is not first]
-    return UserError(f"{first} (and {len(others)} more, the next in {others[0]})" if others else str(first))
+def _row_number(fault: Fault) -> int:
+    """Of ``boxes.csv row 17``; 0 for a fault of the whole file."""
+    last = fault.where.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0
 
 
 def _in_order(row: np.ndarray, corners: np.ndarray, notes: tuple[str, ...]) -> TrueBoxes:

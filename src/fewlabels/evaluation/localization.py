@@ -14,6 +14,8 @@ from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.true_boxes import TrueBoxes
+from fewlabels.models.cam import enlarge
+from fewlabels.models.regions import scaled
 
 ENOUGH = 0.5
 """The IoU from which on a box is right."""
@@ -106,7 +108,7 @@ def kept_by_confidence(
     ]
 
 
-def max_box_accuracy(maps: Tensor, true: TrueBoxes) -> dict[str, float]:
+def max_box_accuracy(maps: Tensor, true: TrueBoxes, side: int) -> dict[str, float]:
     """MaxBoxAcc, versions 1 and 2 (Choe et al., CVPR 2020): the boxes of maps at the threshold that is best for all.
 
     Version 1 takes the box of the largest component at an IoU of 0.5; version 2 that of the best component, and means
@@ -116,17 +118,21 @@ def max_box_accuracy(maps: Tensor, true: TrueBoxes) -> dict[str, float]:
     whole pixels, both ends inside, ours are half-open fractions. A threshold that leaves nothing leaves a miss.
 
     Args:
-        maps: (N, h, w) floating point, min-max normalised one by one.
+        maps: (N, h, w) floating point, as they come.
         true: its rows number the maps; maps without a true box are left out.
+        side: of the squares that the maps are enlarged to, one by one, before each is brought to 0 to 1.
 
     Returns:
         ``max_box_acc`` and ``max_box_acc_v2``; empty when no map has a true box.
     """
     row, corners = torch.as_tensor(true.row), torch.as_tensor(true.corners)
-    pixels = maps.detach().float().cpu().numpy()
     if len(row) == 0:
         return {}
-    ious = torch.stack([_ious_by_threshold(pixels[number], corners[row == number]) for number in row.unique().tolist()])
+
+    def pixels(number: int) -> np.ndarray:
+        return scaled(enlarge(maps[number : number + 1].detach().float().cpu(), side), "min-max")[0].numpy()
+
+    ious = torch.stack([_ious_by_threshold(pixels(n), corners[row == n]) for n in row.unique().tolist()])
     largest, best = ious.unbind(1)
     shares = [(best >= enough).double().mean(0).max() for enough in (0.3, 0.5, 0.7)]
     first = (largest >= ENOUGH).double().mean(0).max()

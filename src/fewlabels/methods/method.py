@@ -186,8 +186,9 @@ class Method(nn.Module, ABC):
     """True where views are mixed or perturbed as images, or feature maps looked at: embedded views won't do."""
     rests: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""
-    renews: ClassVar[Literal["nothing", "schedule", "weights"]] = "nothing"
-    """What begins anew with each round: the learning rate and the optimiser, or these and the initial weights."""
+    renews: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"
+    """What begins anew with each round: the optimiser's momentum, it and the learning rate, or these and the initial
+    weights."""
     statistics_passes: ClassVar[int] = 1
     """Passes per step that move the running statistics of batch normalisation: a decision, tested for each method."""
 

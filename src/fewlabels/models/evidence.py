@@ -54,16 +54,6 @@ def info_cam(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def info_cam_least_likely(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Take the CAM of the least probable class from the CAM of the class: the other form of InfoCAM."""
-    first = model.networks()[0]
-    with evaluating(first):
-        least = first(x).argmin(1)
-    maps = class_maps(model, x)
-    return of_class(maps, classes) - of_class(maps, least)
-
-
-@torch.no_grad()
 def mean_features(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
     """Average the last map over its channels, whatever the class: what LCHP's Algorithm 1 thresholds."""
     first = model.networks()[0]

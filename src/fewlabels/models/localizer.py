@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.models.box_rule import BoxRule
+from fewlabels.models.cam import head_weight
+from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier, Outputs
 from fewlabels.models.evidence import MAPS
 from fewlabels.models.regions import boxes_of, pseudo_boxes
@@ -50,6 +52,8 @@ class Localizer(Classifier):
     def __init__(self, classifier: Classifier, locator: Classifier | None, rule: BoxRule) -> None:
         assert (locator is not None) == (rule.source == "network")
         nn.Module.__init__(self)
+        if rule.source in ("cam", "info-cam") and not isinstance(classifier.networks()[0], ClassMapClassifier):
+            head_weight(classifier.networks()[0])  # refuses now what has no such map
         self.classifier, self.locator, self.rule = classifier, locator, rule
         self.num_features, self.num_classes = classifier.num_features, classifier.num_classes
 

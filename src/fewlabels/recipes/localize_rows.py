@@ -12,8 +12,8 @@ def rows(epoch: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]
         parameters: of LCHP, besides its stage.
     """
 
-    def lchp(stage: str, epochs: int) -> dict[str, Any]:
-        return {"method": "lchp", "steps": epochs * epoch, "parameters": {**parameters, "stage": stage}}
+    def lchp(stage: str, epochs: int, **more: Any) -> dict[str, Any]:
+        return {"method": "lchp", "steps": epochs * epoch, "parameters": {**parameters, "stage": stage, **more}}
 
     once = {"steps": 10 * epoch}
     return {
@@ -24,5 +24,5 @@ def rows(epoch: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]
         "PSOL": {"method": "psol", **once},
         "Pseudo Label": lchp("pseudo-label", 10),
         "LCHP-I": lchp("initialise", 10),
-        "LCHP-R": lchp("refine", 20),
+        "LCHP-R": lchp("refine", 20, parts=2),
     }

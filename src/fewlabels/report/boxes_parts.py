@@ -25,7 +25,7 @@ _KEPT = "share_kept"
 _KEY = {
     "true": "the true box",
     "model": "the model's box",
-    "pseudo": "the pseudo box: the classifier's map alone, what the method teaches itself from",
+    "pseudo": "the pseudo box: where the classifier alone looks, as the boxes are found that the method begins with",
 }
 
 

@@ -12,15 +12,15 @@ from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.frames import frames
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
+from fewlabels.errors import UserError
 from fewlabels.evaluation.localization import best_iou, kept_by_confidence, localization_metrics, max_box_accuracy
 from fewlabels.evaluation.watch import Watch
 from fewlabels.evaluation.watch_boxes import WatchBoxes
 from fewlabels.methods.method import Method
-from fewlabels.models.cam import enlarge
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.regions import crop_and_resize, scaled
+from fewlabels.models.regions import crop_and_resize, has_area
 from fewlabels.options import TrainOptions
 from fewlabels.report.boxes import summarise_boxes
 from fewlabels.report.summary import RunSummary
@@ -105,16 +105,44 @@ class Localize(Classify):
         self, model: Classifier, inputs: Iterable[Tensor], answers: Answers, labels: Tensor, boxes: TrueBoxes | None
     ) -> dict[str, Any]:
         """How many boxes are kept at each confidence of the classifier in what is in them, and how many of these are
-        right (LCHP, Table 4); of maps, MaxBoxAcc.
+        right (LCHP, Table 4).
         """
-        assert isinstance(model, Localizer)
         if boxes is None or answers.boxes is None:
             return {}
-        confidence, maps = _second_look(model, inputs, answers.boxes, labels)
+        confidence = self.confidence(model, inputs, answers.boxes)
         figures: dict[str, Any] = {}
         for threshold, kept, right in kept_by_confidence(confidence, best_iou(answers.boxes, boxes)):
             figures |= {f"kept({threshold:g})": kept, f"gt_known({threshold:g})": right}
-        return figures if model.locator is not None else figures | max_box_accuracy(scaled(maps, "min-max"), boxes)
+        return figures
+
+    @torch.no_grad()
+    def confidence(self, model: Classifier, inputs: Iterable[Tensor], boxes: Tensor) -> Tensor:
+        """(N,): how sure the classifier is of what is in each box; below 0 where the box has no area (METHODS L13)."""
+        found, done = [], 0
+        with evaluating(model):
+            for x in inputs:
+                crops = crop_and_resize(x, boxes[done : done + len(x)].to(x.device), x.shape[2])
+                found.append(model(crops).float().softmax(1).amax(1).cpu())
+                done += len(x)
+        return torch.where(has_area(boxes), torch.cat(found), -1.0)
+
+    def max_box_acc(
+        self, model: Classifier, inputs: Iterable[Tensor], labels: Tensor, boxes: TrueBoxes, side: int
+    ) -> dict[str, Any]:
+        """MaxBoxAcc of the maps that a model's boxes come from, enlarged to the images' side.
+
+        Raises:
+            UserError: they come from no map.
+        """
+        assert isinstance(model, Localizer)
+        if model.locator is not None:
+            raise UserError("--max-box-acc is for boxes from a map, and these are a network's; give --map too")
+        maps, done = [], 0
+        with evaluating(model):
+            for x in inputs:
+                maps.append(model.maps(x, labels[done : done + len(x)].to(x.device)).detach().cpu())
+                done += len(x)
+        return dict(max_box_accuracy(torch.cat(maps), boxes, side))
 
     def summarise(
         self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
@@ -132,19 +160,6 @@ class Localize(Classify):
         corners = _written(images, answers.boxes)
         rows = ((number, (*cells[:2], *corners[number], *cells[2:])) for number, cells in table.rows)
         return Table((*table.columns[:2], *CORNERS, *table.columns[2:]), rows)
-
-
-@torch.no_grad()
-def _second_look(model: Localizer, inputs: Iterable[Tensor], boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) the classifier's confidence in the crop of each box, and (N, h, w) the maps of the images' classes."""
-    confidences, maps, done = [], [], 0
-    with evaluating(model):
-        for x in inputs:
-            own, classes = (part[done : done + len(x)].to(x.device) for part in (boxes, labels))
-            confidences.append(model(crop_and_resize(x, own, x.shape[2])).float().softmax(1).amax(1).cpu())
-            maps.append(enlarge(model.maps(x, classes), x.shape[2]).cpu())
-            done += len(x)
-    return torch.cat(confidences), torch.cat(maps)
 
 
 def _written(dataset: Dataset, boxes: Tensor) -> list[tuple[str, ...]]:

@@ -118,7 +118,7 @@ class Trainer:
     def _lr_factor(self) -> float:
         """Of the run, or of the round where the schedule begins anew with it."""
         rounds, first, last = self.feed.rounds, 0, self.feed.steps
-        if self.method.renews != "nothing":
+        if self.method.renews in ("schedule", "weights"):
             first, last = (rounds.first(rounds.at(self.step) + more) for more in (0, 1))
         return lr_factor(self.step - first, last - first, self.how.schedule, self.how.warmup)
 

@@ -69,7 +69,7 @@ def make(**values: object) -> PSOL:
             return x.mean((2, 3))
 
     halves = nn.Module()
-    halves.forward = lambda features: torch.full((len(features), 4), 0.5)
+    halves.forward = lambda features: 0.5 * features.expand(-1, 4)  # 0.5 of the plain view, which is of ones
     parameters = PSOLParameters(**values)  # pyright: ignore[reportArgumentType]
     rule = PSOL.network(parameters).boxes
     assert rule is not None
@@ -79,7 +79,7 @@ def make(**values: object) -> PSOL:
 
 def batch(number: int) -> Batch:
     rows = torch.tensor([2, 7])
-    labelled = Labelled((torch.zeros(2, 1, 8, 8),), torch.tensor([0, 1]), rows)
+    labelled = Labelled((torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8)), torch.tensor([0, 1]), rows)
     return Batch(labelled, Unlabelled((), rows[:0]), 1, 0.1, Draws(1, rows), number)
 
 

@@ -29,8 +29,9 @@ class PSOLParameters(Parameters):
 
 class PSOL(LocalizingMethod):
     """Two networks that share nothing: a classifier, and one that regresses the boxes found by deep descriptor
-    transformation. Ours are x0, y0, x1, y1, the paper's a corner and two sides. Batch statistics move in the one pass
-    of each.
+    transformation. Ours are x0, y0, x1, y1, the paper's a corner and two sides. The boxes are of the images as
+    they are, so the second network sees these, the classifier weak views. Batch statistics move in the one pass of
+    each.
     """
 
     title = "PSOL"
@@ -40,6 +41,7 @@ class PSOL(LocalizingMethod):
         "Boxes around that teach a network of their own to find boxes, whatever the class."
     )
     hyperparameters = PSOLParameters
+    labelled_views = ("weak", "identity")
     rests = True
     model: Localizer
     p: PSOLParameters
@@ -71,11 +73,11 @@ class PSOL(LocalizingMethod):
 
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, and the squared difference of the boxes."""
-        x, labels, rows = batch.labelled.views[0], batch.labelled.labels, batch.labelled.rows
+        (x, plain), labels, rows = batch.labelled.views, batch.labelled.labels, batch.labelled.rows
         terms = {"classification": cross_entropy(self.model.classifier(x), labels)}
         if batch.round + 1 == self.rounds:
             assert self.model.locator is not None
-            terms["regression"] = self.p.weight * mse_loss(self.model.locator(x), self.boxes[rows])
+            terms["regression"] = self.p.weight * mse_loss(self.model.locator(plain).float(), self.boxes[rows])
         return Losses(terms)
 
 

@@ -30,6 +30,7 @@ def test_a_spec_survives_json() -> None:
         "saliency": 0.0,
         "top": 5,
         "boxes": None,
+        "fine_map": False,
     }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
@@ -48,6 +49,7 @@ def test_a_spec_survives_json() -> None:
         ({"mean": "0.1"}, "mean is '0.1'"),
         ({"mean": [float("nan")]}, "mean is"),
         ({"std": [0.0]}, "std is .* above 0"),
+        ({"fine_map": 1}, "fine_map is 1"),
         ({"boxes": "cam"}, "boxes are 'cam'"),
         ({"boxes": {"source": "map"}}, "boxes have source 'map': it must be one of cam, grad-cam"),
         ({"boxes": {"source": "cam", "threshold": 1.0}}, "boxes have threshold 1.0"),
@@ -88,3 +90,17 @@ def test_trying_the_size_leaves_no_trace() -> None:
 def test_a_padding_that_a_backbone_lacks_is_refused() -> None:
     with pytest.raises(UserError, match="resnet18 has no padding option"):
         build(ModelSpec.from_dict(GOOD | {"backbone": "resnet18", "pad_type": "same", "image_size": 32}))
+
+
+@pytest.mark.parametrize(("backbone", "places"), [("resnet18", 8), ("mobilenetv2_100", 8), ("small_cnn", 16)])
+def test_a_fine_map_has_a_sixteenth_of_the_side_where_the_backbone_can(backbone: str, places: int) -> None:
+    """A net without the option (small_cnn: an eighth) keeps its own; the weights are the same ones."""
+    plain, fine = (
+        build(ModelSpec(backbone, 2, 3, 128, "linear", None, (0.5,) * 3, (0.25,) * 3, fine_map=asked)).eval()
+        for asked in (False, True)
+    )
+    x = torch.zeros(1, 3, 128, 128)
+    assert fine.outputs(x).map.shape[-1] == places
+    assert {n: t.shape for n, t in fine.state_dict().items()} == {n: t.shape for n, t in plain.state_dict().items()}
+    if backbone != "small_cnn":
+        assert plain.outputs(x).map.shape[-1] == places // 2

@@ -45,7 +45,7 @@ class MapMethod(LocalizingMethod):
     @classmethod
     def network(cls, parameters: MapParameters) -> Network:
         """A linear head, and boxes from a map."""
-        return Network(boxes=cls.box_rule(parameters))
+        return Network(boxes=cls.box_rule(parameters), fine_map=True)
 
     @classmethod
     def box_rule(cls, parameters: MapParameters) -> BoxRule:

@@ -122,6 +122,8 @@ class Network(NamedTuple):
     top: int = 5
     boxes: BoxRule | None = None
     """How boxes come about, in task ``localize``."""
+    fine_map: bool = False
+    """Ask for a last map of a sixteenth of the image's side instead of a 32nd, where the backbone can."""
 
 
 @dataclass(frozen=True)

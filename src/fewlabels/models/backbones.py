@@ -1,5 +1,6 @@
 """Where timm is asked for a network: names, creation and what a network refuses, in our words."""
 
+from contextlib import suppress
 from typing import Any
 
 import timm
@@ -21,6 +22,8 @@ from fewlabels.models.inference import evaluating
 OURS = tuple(name for module in (cnn3, cnn13, small_cnn, wide_resnet) for name in module.default_cfgs)
 """The nets that timm lacks; importing their modules registered them."""
 PAD_TYPES = ("", "same", "valid")
+FINE = 16
+"""Pixels of an image per place of a fine map."""
 
 _FAILURES = (TypeError, ValueError, RuntimeError, AssertionError, LookupError, AttributeError, ZeroDivisionError)
 """What timm raises for a size, an option or a state dict that a network can't take."""
@@ -45,17 +48,24 @@ def _nearest(backbone: str) -> str:
     return f"did you mean '{min(longer, key=len)}'?" if longer else nearest(backbone, names)
 
 
-def create(backbone: str, channels: int, image_size: int, pad_type: str | None = None, **options: Any) -> nn.Module:
+def create(
+    backbone: str, channels: int, image_size: int, pad_type: str | None = None, fine_map: bool = False, **options: Any
+) -> nn.Module:
     """Create a backbone without classifier for (B, channels, image_size, image_size) images.
 
-    ``pad_type`` "same" is the padding of weights that came from TensorFlow; None leaves the backbone's own. UserError
-    where the backbone can't be built so.
+    ``pad_type`` "same" is the padding of weights that came from TensorFlow; None leaves the backbone's own. With
+    ``fine_map`` the last map has a sixteenth of the image's side instead of a 32nd, where the net can (timm's
+    ``output_stride``: the same weights, dilated); a net that can't keeps its own. UserError where the backbone can't be
+    built so.
     """
     arguments: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **options}
     if record(backbone).fixed_input_size:  # takes patches of one size from images of one size
         arguments["img_size"] = image_size
     if pad_type is not None:
         arguments["pad_type"] = pad_type
+    if fine_map:
+        with suppress(*_FAILURES):
+            return timm.create_model(backbone, output_stride=FINE, **arguments)
     try:
         return timm.create_model(backbone, **arguments)
     except _FAILURES as error:

@@ -51,6 +51,8 @@ class ModelSpec:
     top: int = 5
     boxes: BoxRule | None = None
     """How a localizer comes to its boxes; None for models that have none."""
+    fine_map: bool = False
+    """The last map has a sixteenth of the image's side, where the backbone can."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.backbone, str):
@@ -68,6 +70,8 @@ class ModelSpec:
             raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
         if type(self.saliency) not in (int, float) or not 0 <= self.saliency < float("inf"):
             raise UserError(f"the model's saliency is {self.saliency!r}: it must be a number, 0 or more")
+        if type(self.fine_map) is not bool:
+            raise UserError(f"the model's fine_map is {self.fine_map!r}: it must be true or false")
         _check_statistic("mean", self.mean, self.channels)
         _check_statistic("std", self.std, self.channels)
         if min(self.std) <= 0:
@@ -112,13 +116,13 @@ def _build_locator(spec: ModelSpec) -> Classifier | None:
     assert spec.boxes is not None
     if spec.boxes.source != "network":
         return None
-    backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
+    backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     return Locator(backbone, width)
 
 
 def _build_one(spec: ModelSpec) -> Classifier:
-    backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type)
+    backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     if spec.head == "class-maps":
         return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top)

@@ -107,6 +107,7 @@ def make_model_spec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
         attention_maps=network.attention_maps, saliency=network.saliency, top=network.top, boxes=network.boxes,
+        fine_map=network.fine_map,
     )  # fmt: skip
 
 

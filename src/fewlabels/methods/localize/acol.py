@@ -44,7 +44,7 @@ class ACoL(MapMethod):
     @classmethod
     def network(cls, parameters: MapParameters) -> Network:
         """Two branches of class maps, and boxes from a map."""
-        return Network(head="adversarial-maps", boxes=cls.box_rule(parameters))
+        return Network(head="adversarial-maps", boxes=cls.box_rule(parameters), fine_map=True)
 
     @property
     def classifier(self) -> AdversarialMapClassifier:

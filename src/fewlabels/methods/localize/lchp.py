@@ -88,8 +88,8 @@ class LCHP(LocalizingMethod):
         """A second network for the boxes, but for the stage that has none."""
         boxes = _rule(parameters) if parameters.stage == "pseudo-label" else BoxRule("network")
         if not parameters.attention_maps:
-            return Network(boxes=boxes)
-        return Network(head="bilinear-attention", attention_maps=parameters.attention_maps, boxes=boxes)
+            return Network(boxes=boxes, fine_map=True)
+        return Network("bilinear-attention", attention_maps=parameters.attention_maps, boxes=boxes, fine_map=True)
 
     @property
     def pseudo_rule(self) -> BoxRule | None:

@@ -55,7 +55,7 @@ class PSOL(LocalizingMethod):
     @classmethod
     def network(cls, parameters: PSOLParameters) -> Network:
         """A second network for the boxes."""
-        return Network(boxes=BoxRule("network"))
+        return Network(boxes=BoxRule("network"), fine_map=True)
 
     @property
     def rounds(self) -> int:

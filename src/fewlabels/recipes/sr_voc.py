@@ -26,9 +26,10 @@ def table(root: Path) -> Table:
     return Table(
         title="Saliency Regularization, Table 2, on 1165 photographs of Pascal VOC 2007",
         about="800 training and 365 test photographs, 20 classes; MobileNetV2 from ImageNet weights, its "
-        "trunk fixed (`--freeze`), at 128 px, 250 steps of 32 images (10 epochs). All layers trained for 5 epochs, with "
-        "10 % known, BN-BCE had an mAP of 16 to 27 whatever the learning rate and optimiser, half of what the fixed "
-        "trunk has. The paper's figures in brackets are those of its Table 2, on MS-COCO with ResNet-101 at 448 px.",
+        "trunk fixed (`--freeze`), at 128 px, 250 steps of 32 images (10 epochs). All layers trained for 5 epochs, "
+        "with 10 % known, BN-BCE had an mAP of 16 to 27 whatever the learning rate and optimiser, half of what the "
+        "fixed trunk has. The paper's figures in brackets are those of its Table 2, on MS-COCO with ResNet-101 at 448 "
+        "px.",
         cells=grid(
             rows, columns, PAPER, data=str(folder), labels=str(folder / "annotations.csv"), task="multilabel",
             weights=str(root / WEIGHTS), image_size=128, steps=250, batch_size=32, freeze=True, lr=0.1,

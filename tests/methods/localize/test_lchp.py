@@ -1,14 +1,18 @@
 """LCHP against the numbers of METHODS.md section 7 (L-2, L-5), and who learns what from whom."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.methods.multilabel.marked import Untouched
+from tests.tiny import STEPS, Case, case_options, stop_after, write_tiny
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from fewlabels.errors import Interrupted
 from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, consistency_loss
 from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.averaging import WeightAverage
@@ -18,6 +22,7 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.models.localizer import Localizer, box_head
 from fewlabels.models.regions import PseudoBoxes
 from fewlabels.randomness import Draws
+from fewlabels.run import train
 
 FOUND = torch.tensor([[0.1, 0.2, 0.6, 0.7], [0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
 TARGET = torch.tensor([[0.2, 0.2, 0.5, 0.9], [0.0, 0.1, 1.0, 0.9]], dtype=torch.float64)
@@ -273,3 +278,19 @@ def test_the_papers_network_pools_by_attention() -> None:
     assert model.num_features == 32 * 64
     plain = LCHP.network(LCHPParameters())
     assert (plain.head, plain.attention_maps) == ("linear", 0)
+
+
+def test_momentum_of_the_first_stage_does_not_move_the_second(tmp_path: Path) -> None:
+    """Nothing is kept at tau 1, so the localiser ends as refinement found it."""
+    case = Case("localize", "lchp")
+    options = case_options(
+        write_tiny(tmp_path), case, tmp_path / "run", parameters={"tau": 1.0}, weight_decay=0.0, ema=0.0
+    )
+    with stop_after(STEPS - 1), pytest.raises(Interrupted):
+        train(options, say=lambda _: None)
+    saved = load_file(tmp_path / f"run/checkpoint/step-{STEPS - 1:09d}/tensors.safetensors")
+    train(options, resume=True, say=lambda _: None)
+    found = load_file(tmp_path / "run/model.safetensors")
+    weights = {name: tensor for name, tensor in found.items() if name.startswith("locator.") and "weight" in name}
+    assert weights
+    assert all(torch.equal(saved[f"method/model.{name}"], tensor) for name, tensor in weights.items())

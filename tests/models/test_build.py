@@ -30,6 +30,7 @@ def test_a_spec_survives_json() -> None:
         "saliency": 0.0,
         "top": 5,
         "boxes": None,
+        "scaled": False,
         "fine_map": False,
     }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec

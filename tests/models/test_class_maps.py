@@ -53,6 +53,31 @@ def test_without_saliency_the_logits_are_those_of_a_linear_head_on_pooled_featur
         torch.testing.assert_close(found(pooled), found(images), atol=1e-5, rtol=1e-4)
 
 
+def test_scaled_features_are_the_same_however_bright_the_map() -> None:
+    """The root mean square of their means is 1; to scale twice is to scale once."""
+    places = torch.rand(2, 6, 3, 3) + 0.1
+    found = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5, scaled=True)
+    kept = places.flatten(2)
+    with torch.no_grad():
+        torch.testing.assert_close(found.features(kept).square().mean(1), torch.ones(2))
+        torch.testing.assert_close(found(kept), found(7 * kept))
+        torch.testing.assert_close(found(found.features(kept)[..., None]), found(kept.mean(2, keepdim=True)))
+    plain = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5)
+    with torch.no_grad():
+        assert not torch.allclose(plain(kept), plain(7 * kept))
+
+
+def test_what_is_kept_of_a_frozen_trunk_scores_as_the_images_do() -> None:
+    """All places, halved in precision, where some count twice; else their mean alone."""
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        for saliency, ndim in ((0.5, 3), (0.0, 2)):
+            found = model("mobilenetv2_100", saliency)
+            kept = found.embed(images)
+            assert kept.ndim == ndim
+            torch.testing.assert_close(found(kept), found(images), atol=2e-3, rtol=1e-2)
+
+
 def test_a_saved_description_builds_the_same_scores() -> None:
     spec = ModelSpec("test_convnext", 4, 3, 64, "class-maps", None, (0.5,) * 3, (0.3,) * 3, saliency=0.25, top=3)
     again = build(ModelSpec.from_dict(spec.to_dict()))

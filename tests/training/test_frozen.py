@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.tiny import tiny_options, write_tiny
+from tests.tiny import Case, case_options, tiny_dataset, tiny_options, write_tiny
 
+from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier
 from fewlabels.run import train
+from fewlabels.training import frozen
+from fewlabels.training.frozen import kept_views
 
 
 @pytest.fixture
@@ -54,3 +57,32 @@ def test_the_next_method_on_the_same_images_does_not_embed_them_again(
     assert images("size", "fixmatch", image_size=24) >= first / 2
     images("again", "fixmatch")
     assert (tmp_path / "again" / "labels.csv").read_text() == (tmp_path / "first" / "labels.csv").read_text()
+
+
+def test_many_images_or_large_maps_have_fewer_views_kept() -> None:
+    assert kept_views(500, 2, 5120) == 6
+    assert kept_views(2000, 2, 5120) == 5
+    assert kept_views(2000, 2, 1280 * 49 * 2) == 5
+    assert kept_views(8000, 1, 1 << 18) == 2
+    assert kept_views(4000, 1, 1 << 18) == 4
+    assert kept_views(10**6, 2, 5120) == 2
+
+
+@pytest.mark.parametrize("room", [1 << 30, 1000])
+def test_maps_that_find_no_room_are_computed_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """With room for them the trunk is done when training begins."""
+    monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(frozen, "MEMORY", room)
+    places, seen = ClassMapClassifier.places, [0]
+
+    def counted(self: ClassMapClassifier, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        seen[0] += x.ndim == 4 and self.training
+        return places(self, x)
+
+    monkeypatch.setattr(ClassMapClassifier, "places", counted)
+    case = Case("multilabel", "saliency-regularization")
+    options = case_options(write_tiny(tmp_path), case, tmp_path / "run", freeze=True, steps=3)
+    train(options, say=lambda _: None, dataset=tiny_dataset("multilabel"))
+    assert (seen[0] > 0) == (room == 1000)

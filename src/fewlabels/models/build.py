@@ -51,6 +51,8 @@ class ModelSpec:
     top: int = 5
     boxes: BoxRule | None = None
     """How a localizer comes to its boxes; None for models that have none."""
+    scaled: bool = False
+    """Of a head of class maps: the features of an image are scaled to a root mean square of 1."""
     fine_map: bool = False
     """The last map has a sixteenth of the image's side, where the backbone can."""
 
@@ -70,8 +72,10 @@ class ModelSpec:
             raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
         if type(self.saliency) not in (int, float) or not 0 <= self.saliency < float("inf"):
             raise UserError(f"the model's saliency is {self.saliency!r}: it must be a number, 0 or more")
-        if type(self.fine_map) is not bool:
-            raise UserError(f"the model's fine_map is {self.fine_map!r}: it must be true or false")
+        for name in ("scaled", "fine_map"):
+            value = getattr(self, name)
+            if type(value) is not bool:
+                raise UserError(f"the model's {name} is {value!r}: it must be true or false")
         _check_statistic("mean", self.mean, self.channels)
         _check_statistic("std", self.std, self.channels)
         if min(self.std) <= 0:
@@ -125,7 +129,7 @@ def _build_one(spec: ModelSpec) -> Classifier:
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     if spec.head == "class-maps":
-        return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top)
+        return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top, spec.scaled)
     if spec.head == "adversarial-maps":
         return AdversarialMapClassifier(backbone, width, spec.num_classes)
     if spec.head == "bilinear-attention":

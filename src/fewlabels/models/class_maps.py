@@ -39,35 +39,52 @@ def class_scores(maps: Tensor, saliency: float, top: int) -> ClassScores:
 class ClassMapClassifier(Classifier):
     """A classifier that scores classes by their maps; ``head`` is the 1x1 convolution, without a bias (METHODS R9).
 
-    Layers that the backbone has after its pooling (a norm, a wider layer) are applied at each place. With
-    ``saliency`` 0 the logits are those of a linear head on the mean over the places, so that (B, D) features of a
-    frozen trunk will do in the place of images.
+    Layers that the backbone has after its pooling (a norm, a wider layer) are applied at each place. What is kept of a
+    frozen trunk are the features of all places, (B, D, h * w) float16; with ``saliency`` 0, when the logits are those
+    of a linear head on the mean over the places, (B, D) pooled features.
+
+    Features of pretrained weights are ``scaled``: those of an image are divided by one number, so that the root mean
+    square of their means over the places is 1. No image then counts more for being bright or busy, and a learning rate
+    means the same for every backbone. Features of networks that begin from nothing are not, as in the paper.
     """
 
     def __init__(
-        self, backbone: nn.Module, num_features: int, num_classes: int, saliency: float = 0.0, top: int = 5
-    ) -> None:
+        self, backbone: nn.Module, num_features: int, num_classes: int, saliency: float = 0.0, top: int = 5,
+        scaled: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(backbone, nn.Conv2d(num_features, num_classes, 1, bias=False), num_features, num_classes)
-        self.saliency, self.top = saliency, top
+        self.saliency, self.top, self.scaled = saliency, top, scaled
 
     def places(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the features of each place, (B, D, h, w), and the last map, (B, D', h, w), of (B, C, H, W) images."""
-        if x.ndim == 2:
-            return x[:, :, None, None], x[:, :, None, None]
+        """Compute the features of each place, (B, D, h, w), and the last map, (B, D', h, w), of (B, C, H, W) images.
+
+        What :meth:`embed` gave of images has its places in a row: (B, D, h * w, 1).
+        """
+        if x.ndim < 4:
+            kept = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(*x.shape[:2], -1, 1)
+            kept = self._scale(kept)
+            return kept, kept
         backbone: Any = self.backbone
         last = backbone.forward_features(x)
         found = as_map(last, self.backbone)
         place = as_single_place(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
         features = backbone.forward_head(place, pre_logits=True).unflatten(0, (len(found), *found.shape[2:]))
-        return features.movedim(3, 1), found
+        return self._scale(features.movedim(3, 1)), found
+
+    def _scale(self, features: Tensor) -> Tensor:
+        """Scale what is ``scaled``, (B, D, h, w); what was scaled before stays as it is."""
+        if not self.scaled:
+            return features
+        size = features.float().mean((2, 3), keepdim=True).square().mean(1, keepdim=True).sqrt()
+        return features / size.clamp_min(1e-6).to(features.dtype)
 
     def class_maps(self, x: Tensor) -> Tensor:
         """Compute (B, K, h, w) maps A of (B, C, H, W) images."""
         return self.head(self.places(x)[0])
 
     def scores(self, x: Tensor) -> ClassScores:
-        """Compute what the maps of (B, C, H, W) images say; of (B, D) features where ``saliency`` is 0."""
-        assert x.ndim == 4 or not self.saliency, "salient places are of images: such a method declares needs_pixels"
+        """Compute what the maps of (B, C, H, W) images say, or of what was kept of them."""
+        assert x.ndim > 2 or not self.saliency, "pooled features have no salient places"
         return class_scores(self.class_maps(x), self.saliency, self.top)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,6 +92,9 @@ class ClassMapClassifier(Classifier):
 
     def features(self, x: Tensor) -> Tensor:
         return self.places(x)[0].mean((2, 3))
+
+    def embed(self, x: Tensor) -> Tensor:
+        return self.places(x)[0].flatten(2).half() if self.saliency else self.features(x).float()
 
     def outputs(self, x: Tensor) -> Outputs:
         features, last = self.places(x)

@@ -65,6 +65,10 @@ class Classifier(nn.Module):
         backbone: Any = self.backbone
         return backbone.forward_head(backbone.forward_features(x), pre_logits=True)
 
+    def embed(self, x: Tensor) -> Tensor:
+        """Compute what a head needs of (B, C, H, W) images, to be given in their place: (B, D) features."""
+        return self.features(x).float()
+
     def outputs(self, x: Tensor) -> Outputs:
         """Compute logits, pooled features and last map of (B, C, H, W) images; UserError where the net has no map."""
         assert x.ndim == 4, "maps are of images, not of features: such a method declares needs_pixels"
@@ -97,6 +101,9 @@ class Ensemble(Classifier):
 
     def features(self, x: Tensor) -> Tensor:
         return self.networks()[0].features(x)
+
+    def embed(self, x: Tensor) -> Tensor:
+        return self.networks()[0].embed(x)
 
     def outputs(self, x: Tensor) -> Outputs:
         return self.networks()[0].outputs(x)

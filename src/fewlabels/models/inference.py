@@ -48,6 +48,13 @@ def features(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
 
 
 @torch.inference_mode()
+def embedded(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
+    """What the model's head needs of at least one image, (N, D) or (N, D, places), on the CPU."""
+    with evaluating(model):
+        return torch.cat([model.embed(x).cpu() for x in inputs])
+
+
+@torch.inference_mode()
 def last_maps(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
     """(N, D', h, w) float32 last feature maps on the CPU, of at least one image."""
     with evaluating(model):

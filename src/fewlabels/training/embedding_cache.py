@@ -26,12 +26,12 @@ class EmbeddingCache:
         """Images that are not all in memory are not looked at for a hash, and nothing of them is kept."""
         self._base = _base(model, images, *settings) if isinstance(images.store, MemoryStore) else None
 
-    def get(self, rows: Tensor, width: int, make: Callable[[], Tensor], *what: object) -> Tensor:
-        """The (n, width) float32 features of the rows (n,) that were kept under ``what``, else made and kept."""
+    def get(self, rows: Tensor, kind: Tensor, make: Callable[[], Tensor], *what: object) -> Tensor:
+        """The features of the rows (n,) that were kept under ``what``, else made and kept; each is like ``kind``."""
         if self._base is None:
             return make()
-        file = self._place(rows, what)
-        found = array_cache.load(file, (len(rows), width), "float32")
+        file = self._place(rows, (*what, kind.shape, kind.dtype))
+        found = array_cache.load(file, (len(rows), *kind.shape), str(kind.dtype).removeprefix("torch."))
         if found is not None:
             return torch.from_numpy(found)
         made = make()

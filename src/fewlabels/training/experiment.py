@@ -24,6 +24,7 @@ from fewlabels.options import TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.tasks.task import Task
 from fewlabels.training.defaults import Facts
+from fewlabels.training.frozen import fits
 from fewlabels.training.images import Images
 
 Plain = Callable[[Tensor], Iterable[Tensor]]
@@ -44,12 +45,9 @@ class Prepared(NamedTuple):
     """Name and view, in the order of the method's ``labelled_views``."""
     unlabelled_views: tuple[tuple[str, View], ...]
     precision: Precision
+    embeds: bool
+    """Is what a frozen trunk says of the images kept, and used in the place of pixels?"""
     notes: list[str]
-
-    @property
-    def embeds(self) -> bool:
-        """Are features of a frozen trunk kept and used in the place of pixels?"""
-        return bool(self.options.freeze) and not self.method.needs_pixels
 
     @property
     def mu(self) -> int:
@@ -107,7 +105,7 @@ def make_model_spec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
         attention_maps=network.attention_maps, saliency=network.saliency, top=network.top, boxes=network.boxes,
-        fine_map=network.fine_map,
+        scaled=network.head == "class-maps" and options.weights != "none", fine_map=network.fine_map,
     )  # fmt: skip
 
 
@@ -141,10 +139,17 @@ def prepare(
         tuple((name, make_view(names.get(name, name), options.flip)) for name in asked)
         for asked in (kind.labelled_views, kind.unlabelled_views)
     ]
+    images, method = Images(store, to_input), method.to(device)
+    rows, names = rows_used(split, kind), {*kind.labelled_views, *kind.unlabelled_views}
+    embeds = bool(options.freeze) and not kind.needs_pixels and fits(method.model, images, len(rows), len(names))
     return Prepared(
-        task, options, dataset, split, Images(store, to_input), spec, method.to(device), views[0],
-        views[1], precision, notes,
+        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, notes
     )  # fmt: skip
+
+
+def rows_used(split: LabelSplit, kind: type[Method]) -> Tensor:
+    """The images whose views the method asks for."""
+    return torch.from_numpy(np.union1d(split.labelled, split.pool) if kind.unlabelled_views else split.labelled)
 
 
 def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, pooled: Any) -> Problem:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fewlabels.augment.views import View
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.inference import features
+from fewlabels.models.inference import embedded
 from fewlabels.randomness import Draws, key_of
 from fewlabels.training.embedding_cache import EmbeddingCache
 from fewlabels.training.images import Images
@@ -18,11 +18,26 @@ KEPT_VIEWS = 6
 one to two points."""
 EMBEDDINGS = 20_000
 """Passes through the trunk that embedding may take, so that many images do not cost hours; two views are the least."""
+MEMORY = 4 * 2**30
+"""Bytes that all kept views may take. The same on every machine, so that a run is, too."""
 
 
-def kept_views(rows: int, names: int) -> int:
-    """How many views of each kind are kept of so many images."""
-    return max(2, min(KEPT_VIEWS, EMBEDDINGS // max(1, rows * names)))
+def kept_views(rows: int, names: int, size: int) -> int:
+    """How many views of each name are kept of so many images, each of so many bytes."""
+    each = max(1, rows * names)
+    return max(2, min(KEPT_VIEWS, EMBEDDINGS // each, MEMORY // (each * size)))
+
+
+def kind_kept(model: Classifier, images: Images) -> Tensor:
+    """What is kept of one image: its shape and dtype are those of every image's."""
+    blank = torch.zeros(1, images.store.channels, images.store.size, images.store.size, dtype=torch.uint8)
+    return embedded(model, [images.to_input(blank.to(next(model.parameters()).device))])[0]
+
+
+def fits(model: Classifier, images: Images, rows: int, names: int) -> bool:
+    """Can two views of each name be kept? Pooled features always can; maps of very many images can't."""
+    kind = kind_kept(model, images)
+    return kind.ndim == 1 or 2 * rows * names * kind.nbytes <= MEMORY
 
 
 def freeze(model: Classifier) -> None:
@@ -47,17 +62,19 @@ class PlainFeatures:
     def __init__(self, model: Classifier, images: Images) -> None:
         self.model, self.images = model, images
         self.cache = EmbeddingCache(model, images)
+        self.kind = kind_kept(model, images)
+        self.chunk = max(1, (1 << 25) // self.kind.nbytes)
         self.kept: dict[bytes, Tensor] = {}
 
     def __call__(self, rows: Tensor) -> Iterator[Tensor]:
-        """(b, D) features of the rows, in order."""
+        """What the head needs of the rows, in order."""
         key = rows.numpy().tobytes()
         if key not in self.kept:
             self.kept[key] = self.cache.get(
-                rows, self.model.num_features, lambda: features(self.model, self.images.plain(rows)), "plain"
+                rows, self.kind, lambda: embedded(self.model, self.images.plain(rows)), "plain"
             )
         device = next(self.model.parameters()).device
-        return (part.to(device) for part in torch.split(self.kept[key], 4096))
+        return (part.to(device) for part in torch.split(self.kept[key], self.chunk))
 
 
 def embed_views(
@@ -70,13 +87,15 @@ def embed_views(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Tensor]:
-    """For each view name (N, V, D) features of the rows, V of :func:`kept_views`; ``identity`` needs one only.
+    """For each view name (N, V, ...) what the head needs, V of :func:`kept_views`; ``identity`` needs one only.
 
     The draws are keyed by the image's row, not by a slot, so that what is kept of an image does not depend on the
     others. ``flip`` is what the views were made with; it names what is kept for the next run.
     """
-    counts = {name: 1 if name == "identity" else kept_views(len(rows), len(views)) for name in views}
-    kept = {name: torch.zeros(num_images, count, model.num_features) for name, count in counts.items()}
+    kind = kind_kept(model, images)
+    most = kept_views(len(rows), len(views), kind.nbytes)
+    counts = {name: 1 if name == "identity" else most for name in views}
+    kept = {name: torch.zeros(num_images, count, *kind.shape, dtype=kind.dtype) for name, count in counts.items()}
     passes = [(name, number) for name, count in counts.items() for number in range(count)]
     chunks, cache = torch.split(rows, images.chunk), EmbeddingCache(model, images, flip)
 
@@ -89,8 +108,6 @@ def embed_views(
     for index, (name, number) in enumerate(passes):
         key = key_of(seed, "embedded", name, number)
         make = partial(inputs, index * len(rows), views[name], key)
-        kept[name][rows, number] = cache.get(
-            rows, model.num_features, lambda make=make: features(model, make()), name, key
-        )
+        kept[name][rows, number] = cache.get(rows, kind, lambda make=make: embedded(model, make()), name, key)
     device = next(model.parameters()).device
     return {name: tensor.to(device) for name, tensor in kept.items()}

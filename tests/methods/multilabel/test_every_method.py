@@ -112,7 +112,9 @@ def test_it_finds_the_classes_that_are_there(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in TRAINING if not load_method(n, "multilabel").needs_pixels])
 def test_features_of_a_frozen_trunk_will_do(name: str) -> None:
     method = make(name)
-    losses = method(seen(method, torch.randn(4, method.model.num_features), hide(torch.ones(4, 3).bool())))
+    with torch.no_grad():
+        kept = method.model.eval().embed(torch.randn(4, 1, 16, 16))
+    losses = method.train()(seen(method, kept, hide(torch.ones(4, 3).bool())))
     assert total(losses).isfinite()
 
 

@@ -56,7 +56,6 @@ class SaliencyRegularization(MultiLabelMethod):
     )
     hyperparameters = SaliencyRegularizationParameters
     labelled_views = ("weak", "strong")
-    needs_pixels = True
     p: SaliencyRegularizationParameters
 
     @classmethod

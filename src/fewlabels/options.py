@@ -57,6 +57,9 @@ class TrainOptions:
     backbone: str | None = option(None, "any timm model, or small_cnn, wrn_28_2, cnn13, cnn3", "model")
     weights: str | None = option(None, "imagenet, none, or a .safetensors file", "model")
     freeze: bool | None = option(None, "keep the backbone fixed; a few views of each image are embedded once", "model")
+    statistics: Literal["moving", "fixed"] | None = option(
+        None, "those of batch normalisation follow the batches, or stay as the weights brought them", "model"
+    )
     image_size: int | None = option(None, "side of the square that every image is resized to, in pixels", "model")
     flip: Literal["none", "horizontal", "both"] | None = option(None, "mirror images that mean the same", "model")
     weak: str | None = option(None, "the view to use where the method says weak", "model")

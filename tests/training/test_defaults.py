@@ -58,6 +58,12 @@ def test_photographs_train_the_backbone_slowly_on_an_accelerator() -> None:
     assert found.backbone_lr < found.lr
 
 
+def test_batch_statistics_are_those_of_the_weights_where_there_are_any() -> None:
+    assert decide(ASKED, PHOTOGRAPHS).statistics == "fixed"
+    assert decide(replace(ASKED, weights="none"), PHOTOGRAPHS).statistics == "moving"
+    assert decide(ASKED, PICTURES).statistics == "moving"
+
+
 def test_a_backbone_without_weights_is_never_frozen() -> None:
     found = decide(replace(ASKED, weights="none"), PHOTOGRAPHS)
     assert not found.freeze

@@ -1,10 +1,17 @@
-"""Batch statistics are a decision: passes that use the batch's own without moving the running ones."""
+"""Batch statistics are a decision: whether passes use the batch's own, and whether the running ones move."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+
+def rest_statistics(model: nn.Module) -> None:
+    """From now on training, too, normalises by the running statistics, which stay as they are."""
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from lightning_fabric import Fabric
 
 from fewlabels.errors import UserError
 from fewlabels.models.averaging import WeightAverage
+from fewlabels.models.statistics import rest_statistics
 from fewlabels.sampling.schedule import Stream
 from fewlabels.training.checkpoint import Checkpoint
 from fewlabels.training.experiment import Plain, Prepared, rows_used, training_pool
@@ -29,6 +30,8 @@ def assemble(
     assert options.eval_every is not None
     if options.freeze:
         freeze(method.model)
+    if options.statistics == "fixed":
+        rest_statistics(method)
     how = Optimisation(
         options.optimizer, options.lr, options.backbone_lr, options.weight_decay, options.schedule, options.warmup,
         options.clip,

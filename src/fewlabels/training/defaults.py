@@ -49,6 +49,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     defaults = _small(facts, side) if side <= SMALL else _photographs(facts)
     pretrained = (options.weights or defaults["weights"]) != "none"
     defaults["backbone_lr"] = 0.003 if pretrained else options.lr or 0.03
+    defaults["statistics"] = "fixed" if pretrained else "moving"
     defaults["freeze"] = pretrained and side > SMALL and not facts.accelerated
     if not facts.trains:
         if options.steps or options.freeze is False:

@@ -1,0 +1,43 @@
+"""Whether the running statistics of batch normalisation move is a decision."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.tiny import Case, case_options, tiny_dataset, write_tiny
+from torch import nn
+
+from fewlabels.models.statistics import rest_statistics
+from fewlabels.run import train
+
+
+def test_resting_statistics_normalise_training_too() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout(0.5)).train()
+    rest_statistics(net)
+    norm = net[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    x = 5 + torch.randn(4, 2, 3, 3)
+    torch.testing.assert_close(norm(x), x / (1 + norm.eps) ** 0.5)
+    assert torch.equal(norm.running_mean, torch.zeros(2))  # pyright: ignore[reportArgumentType]
+    assert net[2].training
+    assert norm.weight.requires_grad
+
+
+@pytest.mark.parametrize("name", ["supervised", "fixmatch", "mean-teacher"])
+@pytest.mark.parametrize("statistics", ["fixed", "moving"])
+def test_a_run_moves_its_statistics_or_leaves_them(tmp_path: Path, name: str, statistics: str) -> None:
+    """Fixed ones are those that the network began with; the weights of normalisation learn all the same."""
+    case = Case("classify", name)
+    options = case_options(write_tiny(tmp_path), case, tmp_path / "run", statistics=statistics, ema=0.0)
+    folder = train(options, say=lambda _: None, dataset=tiny_dataset("classify"))
+    first, *_, last = (
+        load_file(step / "tensors.safetensors") for step in sorted((folder / "checkpoint").glob("step-*"))
+    )
+    running = [key for key in last if key.startswith("method/model.") and "running_" in key]
+    assert running
+    assert all(torch.equal(first[key], last[key]) == (statistics == "fixed") for key in running)
+    learnt = [key.replace("running_mean", "weight") for key in running if key.endswith("running_mean")]
+    assert all(not torch.equal(first[key], last[key]) for key in learnt)
+    assert json.loads((folder / "metrics.json").read_text())["train"]["steps"] == options.steps

@@ -74,7 +74,7 @@ class TrainOptions:
         "cosine", "learning rate over time; cosine is FixMatch's 7/16, step-cosine PEPL's", "optimisation"
     )
     warmup: int = option(0, "steps over which the learning rate rises from 0", "optimisation")
-    clip: float = option(0.0, "largest norm of the gradient; 0 does not clip", "optimisation")
+    clip: float | None = option(None, "largest norm of the gradient; 0 does not clip", "optimisation")
     ema: float = option(
         0.999, "decay of the weight average that is evaluated; 0 evaluates the last weights", "optimisation"
     )

@@ -64,6 +64,14 @@ def test_batch_statistics_are_those_of_the_weights_where_there_are_any() -> None
     assert decide(ASKED, PICTURES).statistics == "moving"
 
 
+def test_gradients_are_clipped_where_pretrained_layers_train() -> None:
+    assert decide(replace(ASKED, freeze=False), PHOTOGRAPHS).clip == 1.0
+    assert decide(ASKED, replace(PHOTOGRAPHS, accelerated=True)).clip == 1.0
+    assert decide(ASKED, PHOTOGRAPHS).clip == 0.0
+    assert decide(replace(ASKED, weights="none"), PHOTOGRAPHS).clip == 0.0
+    assert decide(replace(ASKED, freeze=False, clip=0.0), PHOTOGRAPHS).clip == 0.0
+
+
 def test_a_backbone_without_weights_is_never_frozen() -> None:
     found = decide(replace(ASKED, weights="none"), PHOTOGRAPHS)
     assert not found.freeze

@@ -28,6 +28,7 @@ def assemble(
     assert options.lr is not None
     assert options.backbone_lr is not None
     assert options.eval_every is not None
+    assert options.clip is not None
     if options.freeze:
         freeze(method.model)
     if options.statistics == "fixed":

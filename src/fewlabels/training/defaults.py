@@ -51,11 +51,13 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     defaults["backbone_lr"] = 0.003 if pretrained else options.lr or 0.03
     defaults["statistics"] = "fixed" if pretrained else "moving"
     defaults["freeze"] = pretrained and side > SMALL and not facts.accelerated
+    frozen = defaults["freeze"] if options.freeze is None else options.freeze
+    defaults["clip"] = 1.0 if pretrained and not frozen else 0.0
     if not facts.trains:
         if options.steps or options.freeze is False:
             raise UserError(f"{options.method} trains no backbone and has no steps; leave --steps and --no-freeze out")
         defaults |= {"freeze": True, "steps": 0}
-    elif not facts.needs_pixels and (defaults["freeze"] if options.freeze is None else options.freeze):
+    elif not facts.needs_pixels and frozen:
         defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
     defaults["batch_size"] = max(facts.least_batch, defaults["batch_size"])
     defaults["label_seed"] = options.seed

@@ -62,6 +62,8 @@ def test_scaled_features_are_the_same_however_bright_the_map() -> None:
         torch.testing.assert_close(found.features(kept).square().mean(1), torch.ones(2))
         torch.testing.assert_close(found(kept), found(7 * kept))
         torch.testing.assert_close(found(found.features(kept)[..., None]), found(kept.mean(2, keepdim=True)))
+        assert torch.equal(found.features(torch.zeros(2, 6)), torch.zeros(2, 6))
+        assert found(torch.zeros(0, 6, 9)).shape == (0, 4)
     plain = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5)
     with torch.no_grad():
         assert not torch.allclose(plain(kept), plain(7 * kept))

@@ -14,15 +14,15 @@ from fewlabels.run import train
 
 
 def test_resting_statistics_normalise_training_too() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout(0.5)).train()
+    """Those of the backbone alone: none came with the weights for what is beside it."""
+    norm = nn.BatchNorm2d(2)
+    net = nn.ModuleDict({"backbone": nn.Sequential(norm, nn.Dropout(0.5)), "attention": nn.BatchNorm2d(2)}).train()
     rest_statistics(net)
-    norm = net[1]
-    assert isinstance(norm, nn.BatchNorm2d)
     x = 5 + torch.randn(4, 2, 3, 3)
     torch.testing.assert_close(norm(x), x / (1 + norm.eps) ** 0.5)
     assert torch.equal(norm.running_mean, torch.zeros(2))  # pyright: ignore[reportArgumentType]
-    assert net[2].training
     assert norm.weight.requires_grad
+    assert [name for name, layer in net.named_modules() if not layer.training] == ["backbone.0"]
 
 
 @pytest.mark.parametrize("name", ["supervised", "fixmatch", "mean-teacher"])

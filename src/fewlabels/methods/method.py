@@ -185,7 +185,7 @@ class Method(nn.Module, ABC):
     trains: ClassVar[bool] = True
     """False for methods whose whole work is done in :meth:`start_round`, on a frozen trunk."""
     needs_pixels: ClassVar[bool] = False
-    """True where views are mixed or perturbed as images, or feature maps looked at: embedded views won't do."""
+    """True where views are mixed or perturbed as images, or last maps looked at: what a frozen trunk keeps won't do."""
     rests: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""
     renews: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"

@@ -60,23 +60,28 @@ class ClassMapClassifier(Classifier):
 
         What :meth:`embed` gave of images has its places in a row: (B, D, h * w, 1).
         """
+        features, last = self._unscaled(x)
+        return self._scale(features), last
+
+    def _unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.ndim < 4:
-            kept = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(*x.shape[:2], -1, 1)
-            kept = self._scale(kept)
+            kept = x.to(torch.promote_types(x.dtype, torch.float32))
+            kept = kept[..., None] if x.ndim == 3 else kept[:, :, None, None]
             return kept, kept
         backbone: Any = self.backbone
         last = backbone.forward_features(x)
         found = as_map(last, self.backbone)
         place = as_single_place(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
         features = backbone.forward_head(place, pre_logits=True).unflatten(0, (len(found), *found.shape[2:]))
-        return self._scale(features.movedim(3, 1)), found
+        return features.movedim(3, 1), found
 
     def _scale(self, features: Tensor) -> Tensor:
-        """Scale what is ``scaled``, (B, D, h, w); what was scaled before stays as it is."""
+        """Scale (B, D, h, w) features; a blank image, all zeros, stays blank."""
         if not self.scaled:
             return features
-        size = features.float().mean((2, 3), keepdim=True).square().mean(1, keepdim=True).sqrt()
-        return features / size.clamp_min(1e-6).to(features.dtype)
+        wide = features.to(torch.promote_types(features.dtype, torch.float32))
+        square = wide.mean((2, 3), keepdim=True).square().mean(1, keepdim=True)
+        return features / square.clamp_min(1e-12).sqrt().to(features.dtype)
 
     def class_maps(self, x: Tensor) -> Tensor:
         """Compute (B, K, h, w) maps A of (B, C, H, W) images."""
@@ -94,7 +99,8 @@ class ClassMapClassifier(Classifier):
         return self.places(x)[0].mean((2, 3))
 
     def embed(self, x: Tensor) -> Tensor:
-        return self.places(x)[0].flatten(2).half() if self.saliency else self.features(x).float()
+        features = self._unscaled(x)[0]
+        return features.flatten(2).half() if self.saliency else features.mean((2, 3)).float()
 
     def outputs(self, x: Tensor) -> Outputs:
         features, last = self.places(x)

@@ -9,7 +9,7 @@ import yaml
 
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import TASKS, convert, load_method
-from fewlabels.options import TrainOptions, flag, read_config
+from fewlabels.options import TrainOptions, flag, option_names, read_config
 from fewlabels.report.ledger import check_same_split, write_ledger
 from fewlabels.training.experiment import Prepared
 from fewlabels.training.files import write_text
@@ -35,7 +35,12 @@ def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions,
         return options, False
     if not (out / "config.yaml").is_file():
         raise UserError(f"{out} holds no run (no config.yaml); give another --out")
-    stored = TrainOptions().replaced(read_config(out / "config.yaml"))
+    written = read_config(out / "config.yaml")
+    if missing := [flag(name) for name in option_names() if name not in written]:
+        raise UserError(
+            f"{out} was begun by an earlier version, without {missing[0]}; go on with that one, or give another --out"
+        )
+    stored = TrainOptions().replaced(written)
     for name, asked, before in _asked(options, stored):
         if asked != before:
             raise UserError(f"{out} was begun with {name} {before}, not {asked}; leave it out, or give another --out")

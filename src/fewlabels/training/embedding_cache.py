@@ -53,7 +53,13 @@ def _base(model: Classifier, images: Images, *settings: object) -> str:
     for name, tensor in [("pixels", pixels), *to_input.named_buffers(), *first.backbone.state_dict().items()]:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    about = (type(first.backbone).__name__, str(pixels.device), torch.get_num_threads(), torch.__version__)
+    about = (
+        type(first).__name__,
+        type(first.backbone).__name__,
+        str(pixels.device),
+        torch.get_num_threads(),
+        torch.__version__,
+    )
     digest.update(repr((about, timm.__version__, to_input.layout, settings)).encode())
     return digest.hexdigest()
 

@@ -140,8 +140,11 @@ def prepare(
         for asked in (kind.labelled_views, kind.unlabelled_views)
     ]
     images, method = Images(store, to_input), method.to(device)
-    rows, names = rows_used(split, kind), {*kind.labelled_views, *kind.unlabelled_views}
-    embeds = bool(options.freeze) and not kind.needs_pixels and fits(method.model, images, len(rows), len(names))
+    names = {*kind.labelled_views, *kind.unlabelled_views}
+    keeps = bool(options.freeze) and not kind.needs_pixels
+    embeds = keeps and fits(method.model, images, len(dataset), len(names))
+    if keeps and not embeds:
+        notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
     return Prepared(
         task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, notes
     )  # fmt: skip

@@ -62,7 +62,7 @@ class EmbeddedViews:
     """Views whose features were computed once, for a frozen trunk: each step picks one of the few kept per image."""
 
     features: dict[str, Tensor]
-    """Per view name (N, V, D) float32; rows that are never asked for are zero."""
+    """Per view name (N, V, ...) what the head needs; rows that are never asked for are zero."""
     labelled: tuple[str, ...]
     unlabelled: tuple[str, ...]
     seed: int

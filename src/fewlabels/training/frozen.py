@@ -23,9 +23,8 @@ MEMORY = 4 * 2**30
 
 
 def kept_views(rows: int, names: int, size: int) -> int:
-    """How many views of each name are kept of so many images, each of so many bytes."""
-    each = max(1, rows * names)
-    return max(2, min(KEPT_VIEWS, EMBEDDINGS // each, MEMORY // (each * size)))
+    """How many views of each name are kept of so many images, where one view of all takes so many bytes."""
+    return max(2, min(KEPT_VIEWS, EMBEDDINGS // max(1, rows * names), MEMORY // (size * names) - 1))
 
 
 def kind_kept(model: Classifier, images: Images) -> Tensor:
@@ -34,10 +33,13 @@ def kind_kept(model: Classifier, images: Images) -> Tensor:
     return embedded(model, [images.to_input(blank.to(next(model.parameters()).device))])[0]
 
 
-def fits(model: Classifier, images: Images, rows: int, names: int) -> bool:
-    """Can two views of each name be kept? Pooled features always can; maps of very many images can't."""
+def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool:
+    """Can two views of each name, and the images as they are, be kept?
+
+    Pooled features always can; maps of very many images can't.
+    """
     kind = kind_kept(model, images)
-    return kind.ndim == 1 or 2 * rows * names * kind.nbytes <= MEMORY
+    return kind.ndim == 1 or (2 * names + 1) * num_images * kind.nbytes <= MEMORY
 
 
 def freeze(model: Classifier) -> None:
@@ -93,7 +95,7 @@ def embed_views(
     others. ``flip`` is what the views were made with; it names what is kept for the next run.
     """
     kind = kind_kept(model, images)
-    most = kept_views(len(rows), len(views), kind.nbytes)
+    most = kept_views(len(rows), len(views), num_images * kind.nbytes)
     counts = {name: 1 if name == "identity" else most for name in views}
     kept = {name: torch.zeros(num_images, count, *kind.shape, dtype=kind.dtype) for name, count in counts.items()}
     passes = [(name, number) for name, count in counts.items() for number in range(count)]

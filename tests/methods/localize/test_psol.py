@@ -1,9 +1,11 @@
 """PSOL: what deep descriptor transformation finds where it is known what there is to find."""
 
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
 import torch
+from tests.tiny import Case, case_options, tiny_dataset, write_tiny
 from torch import Tensor, nn
 
 from fewlabels.methods.localize.psol import PSOL, PSOLParameters, common_boxes
@@ -11,6 +13,7 @@ from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.localizer import Localizer
 from fewlabels.randomness import Draws
+from fewlabels.run import train
 
 BOXES = [(1, 1, 4, 3), (3, 2, 6, 6), (2, 4, 5, 6)]
 """Columns and rows of the thing in each of three maps of 7 x 7."""
@@ -100,3 +103,11 @@ def test_with_trained_features_the_classifier_comes_first() -> None:
     method.start_round(1, cast(Pool, MapPool()))
     torch.testing.assert_close(method.boxes[torch.tensor([3, 5, 7])], FRACTIONS)
     assert set(method.losses(batch(1)).terms) == {"classification", "regression"}
+
+
+def test_a_run_in_two_parts_goes_through(tmp_path: Path) -> None:
+    """The second network joins an optimiser that has moved already."""
+    case = Case("localize", "psol")
+    options = case_options(write_tiny(tmp_path), case, tmp_path / "run", steps=6, parameters={"features": "trained"})
+    folder = train(options, say=lambda _: None, dataset=tiny_dataset("localize"))
+    assert "regression" in (folder / "history.csv").read_text()

@@ -43,9 +43,8 @@ class PSOL(LocalizingMethod):
     hyperparameters = PSOLParameters
     labelled_views = ("weak", "identity")
     rests = True
-    renews = (
-        "optimiser"  # the second network has no momentum when it begins, and torch wants that of all weights or none
-    )
+    # the second network has no momentum when it begins, and torch wants that of all weights or of none
+    renews = "optimiser"
     model: Localizer
     p: PSOLParameters
     boxes: Tensor

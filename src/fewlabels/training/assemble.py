@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 
@@ -10,7 +11,7 @@ from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.statistics import rest_statistics
 from fewlabels.sampling.schedule import Stream
 from fewlabels.training.checkpoint import Checkpoint
-from fewlabels.training.experiment import Plain, Prepared, rows_used, training_pool
+from fewlabels.training.experiment import Plain, Prepared, training_pool
 from fewlabels.training.feed import EmbeddedViews, Feed, PixelViews, ViewMaker
 from fewlabels.training.frozen import embed_views, freeze
 from fewlabels.training.loop import Evaluate, Trainer
@@ -77,9 +78,9 @@ def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
     names = [tuple(name for name, _ in named) for named in (labelled, unlabelled)]
     if not prepared.method.trains:
         return EmbeddedViews({}, names[0], names[1], seed)
-    rows = rows_used(prepared.split, type(prepared.method))
+    used = np.union1d(prepared.split.labelled, prepared.split.pool) if unlabelled else prepared.split.labelled
     kept = embed_views(
-        prepared.method.model, prepared.images, rows, len(prepared.dataset),
+        prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset),
         dict([*labelled, *unlabelled]), prepared.options.flip or "none", seed, progress.embedding,
     )  # fmt: skip
     return EmbeddedViews(kept, names[0], names[1], seed)

@@ -140,19 +140,14 @@ def prepare(
         for asked in (kind.labelled_views, kind.unlabelled_views)
     ]
     images, method = Images(store, to_input), method.to(device)
-    names = {*kind.labelled_views, *kind.unlabelled_views}
+    kinds_of_view = len({*kind.labelled_views, *kind.unlabelled_views})
     keeps = bool(options.freeze) and not kind.needs_pixels
-    embeds = keeps and fits(method.model, images, len(dataset), len(names))
+    embeds = keeps and fits(method.model, images, len(dataset), kinds_of_view)
     if keeps and not embeds:
         notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
     return Prepared(
         task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, notes
     )  # fmt: skip
-
-
-def rows_used(split: LabelSplit, kind: type[Method]) -> Tensor:
-    """The images whose views the method asks for."""
-    return torch.from_numpy(np.union1d(split.labelled, split.pool) if kind.unlabelled_views else split.labelled)
 
 
 def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, pooled: Any) -> Problem:

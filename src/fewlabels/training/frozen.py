@@ -19,7 +19,7 @@ one to two points."""
 EMBEDDINGS = 20_000
 """Passes through the trunk that embedding may take, so that many images do not cost hours; two views are the least."""
 MEMORY = 4 * 2**30
-"""Bytes that all kept views may take. The same on every machine, so that a run is, too."""
+"""Bytes that all kept views and the images as they are may take. The same on every machine, so that a run is, too."""
 
 
 def kept_views(rows: int, names: int, size: int) -> int:

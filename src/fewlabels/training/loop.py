@@ -140,8 +140,8 @@ class Trainer:
         if not bool(self.means.finite):
             raise UserError(
                 f"the loss is no longer a number before step {self.step}; the last good checkpoint is in "
-                f"{self.folder}; "
-                f"train anew with a smaller --lr (now {self.how.lr:g}) or with --clip 1"
+                f"{self.folder}; train anew with a smaller --lr (now {self.how.lr:g}) "
+                f"or another --clip (now {self.how.clip:g}, where 0 is none)"
             )
 
     def _evaluate(self) -> None:

@@ -59,6 +59,7 @@ def test_scaled_features_are_the_same_however_bright_the_map() -> None:
     found = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5, scaled=True)
     kept = places.flatten(2)
     with torch.no_grad():
+        torch.testing.assert_close(found(torch.zeros(2, 6, 9)).sigmoid(), torch.full((2, 4), 0.01))
         torch.testing.assert_close(found.features(kept).square().mean(1), torch.ones(2))
         torch.testing.assert_close(found(kept), found(7 * kept))
         torch.testing.assert_close(found(found.features(kept)[..., None]), found(kept.mean(2, keepdim=True)))

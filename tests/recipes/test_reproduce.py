@@ -127,6 +127,22 @@ def test_an_option_that_the_recipe_no_longer_sets_is_another_run(pretended: Stud
     assert len({o.out for o in pretended.began}) == 2
 
 
+def test_a_cell_begins_from_the_model_of_the_run_before_it_of_the_same_draw(pretended: Study) -> None:
+    cell = pretended.table.cells[0]
+    start = replace(cell.options, lr=0.01)
+    cells = [
+        cell._replace(row=f"{steps} steps", options=replace(cell.options, steps=steps), start=start) for steps in (7, 8)
+    ]
+    pretended.table = pretended.table._replace(cells=tuple(cells))
+    pretended.go_on()
+    first, second = ([o for o in pretended.began if o.seed == draw] for draw in (0, 1))
+    for head, seven, again, eight in (first, second):
+        assert (head.lr, head.weights, seven.lr, seven.steps, eight.steps) == (0.01, cell.options.weights, None, 7, 8)
+        assert (seven.weights, eight.weights) == (f"{head.out}/model.safetensors", f"{again.out}/model.safetensors")
+    assert first[0].out != second[0].out
+    assert cells[0].command().endswith("--weights START/model.safetensors")
+
+
 def test_a_run_that_finished_but_was_not_written_down_is_not_trained_again(study: Study) -> None:
     study.go_on("labels alone:6 labels", draws=1)
     before = read_records(study.records)

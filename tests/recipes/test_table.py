@@ -81,8 +81,13 @@ def test_no_two_cells_are_the_same_run(name: str) -> None:
 def test_the_command_of_a_cell_typed_in_gives_the_options_of_the_cell(name: str, root: Path) -> None:
     for cell in load_table(name, root).cells:
         validate(cell.options)
-        typed = type_in(cell.command(), root.absolute(), 2)
-        assert settled(typed) == settled(replace(cell.options, seed=2))
+        *first, last = cell.command().split("; ")
+        begun = [] if cell.start is None else [cell.start]
+        for command, own in zip(first, begun, strict=True):
+            typed = type_in(command, root.absolute(), 2)
+            assert settled(typed) == settled(replace(own, seed=2, out="START"))
+        weights = "START/model.safetensors" if begun else cell.options.weights
+        assert settled(type_in(last, root.absolute(), 2)) == settled(replace(cell.options, seed=2, weights=weights))
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -3,12 +3,16 @@
 Legend: B images, K classes, (h, w) places. The papers' symbols are those of Saliency Regularization, Sec. 3.
 """
 
+from math import log
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from fewlabels.models.classifier import Classifier, Outputs, as_map, as_single_place
+
+PRIOR = 0.01
+"""The probability of each class that a head with a bias begins with (pi of Lin et al., Focal Loss, ICCV 2017)."""
 
 
 class ClassScores(NamedTuple):
@@ -37,7 +41,7 @@ def class_scores(maps: Tensor, saliency: float, top: int) -> ClassScores:
 
 
 class ClassMapClassifier(Classifier):
-    """A classifier that scores classes by their maps; ``head`` is the 1x1 convolution, without a bias (METHODS R9).
+    """A classifier that scores classes by their maps; ``head`` is the 1x1 convolution.
 
     Layers that the backbone has after its pooling (a norm, a wider layer) are applied at each place. What is kept of a
     frozen trunk are the features of all places, (B, D, h * w) float16; with ``saliency`` 0, when the logits are those
@@ -45,14 +49,19 @@ class ClassMapClassifier(Classifier):
 
     Features of pretrained weights are ``scaled``: those of an image are divided by one number, so that the root mean
     square of their means over the places is 1. No image then counts more for being bright or busy, and a learning rate
-    means the same for every backbone. Features of networks that begin from nothing are not, as in the paper.
+    means the same for every backbone. Their convolution has a bias, which begins where each class has a probability of
+    ``PRIOR``: most images lack most classes, and weights that decay would have to say so by the features. Networks that
+    begin from nothing have neither, as in the paper (METHODS R9).
     """
 
     def __init__(
         self, backbone: nn.Module, num_features: int, num_classes: int, saliency: float = 0.0, top: int = 5,
         scaled: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(backbone, nn.Conv2d(num_features, num_classes, 1, bias=False), num_features, num_classes)
+        head = nn.Conv2d(num_features, num_classes, 1, bias=scaled)
+        if head.bias is not None:
+            nn.init.constant_(head.bias, log(PRIOR / (1 - PRIOR)) / (1 + saliency))
+        super().__init__(backbone, head, num_features, num_classes)
         self.saliency, self.top, self.scaled = saliency, top, scaled
 
     def places(self, x: Tensor) -> tuple[Tensor, Tensor]:

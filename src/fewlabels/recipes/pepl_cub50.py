@@ -1,6 +1,7 @@
 """PEPL's table on the first 50 classes of CUB-200-2011, a frozen MobileNetV2 instead of a trained ResNet-50."""
 
 from pathlib import Path
+from typing import Any
 
 from fewlabels.recipes.table import Table, grid
 
@@ -15,7 +16,7 @@ PAPER = {
 WEIGHTS = "weights/mobilenetv2_100_imagenet.safetensors"
 
 
-def data(root: Path) -> dict[str, str]:
+def data(root: Path) -> dict[str, Any]:
     """ROOT/cub50 holds images/ and annotations.csv; its boxes are not read."""
     return {
         "data": str(root / "cub50"), "labels": str(root / "cub50" / "annotations.csv"), "root": str(root),

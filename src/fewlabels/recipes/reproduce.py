@@ -13,7 +13,7 @@ from typing import Any
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.options import read_config
-from fewlabels.recipes.table import Cell, Table, load_table
+from fewlabels.recipes.table import MODEL, Cell, Table, load_table
 from fewlabels.training.files import write_text
 
 Record = dict[str, Any]
@@ -53,8 +53,6 @@ def reproduce(
     Raises:
         UserError: there is no such table or cell, or ``draws`` is below 1.
     """
-    from fewlabels.run import train
-
     table, records = load_table(name, root), out / f"{name}.jsonl"
     begin, wanted = time.monotonic(), _wanted(table, tuple(cells), draws)
     out.mkdir(parents=True, exist_ok=True)
@@ -65,12 +63,24 @@ def reproduce(
             say("time is up; the same command goes on with what is missing")
             break
         say(f"{cell.row}, {cell.column}, draw {draw + 1}")
-        folder = runs / name / _folder_name(cell, draw)
-        train(replace(cell.options, seed=draw, label_seed=draw, out=str(folder)), resume=True, say=say)
+        folder = _train(cell, draw, runs / name, say)
         _append(records, _record(cell, draw, folder, table))
         write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     write_text(out / f"{name}.md", as_markdown(table, read_records(records)))
     return out / f"{name}.md"
+
+
+def _train(cell: Cell, draw: int, runs: Path, say: Callable[[str], None]) -> Path:
+    """Train a cell, and before it the run that it begins from; what is finished is not done again."""
+    from fewlabels.run import train
+
+    options = cell.options
+    if cell.start is not None:
+        first = _train(cell._replace(options=cell.start, start=None), draw, runs, say)
+        options = replace(options, weights=str(first / MODEL))
+    folder = runs / _folder_name(cell, draw)
+    train(replace(options, seed=draw, label_seed=draw, out=str(folder)), resume=True, say=say)
+    return folder
 
 
 def read_records(file: Path) -> list[Record]:

@@ -16,6 +16,17 @@ PAPER = {
     "SR + CR": (77.2, 80.3, 81.8),
 }
 """Table 2, MS-COCO: ResNet-101 at 448 px."""
+SHARES = {f"{share:.0%} known": {"known_proportion": share} for share in (0.1, 0.3, 0.5)}
+FROZEN: dict[str, Any] = {"steps": 500, "batch_size": 64, "freeze": True, "lr": 0.1, "weight_decay": 0.05}
+
+
+def data(root: Path) -> dict[str, Any]:
+    """Options that name the photographs and how they are seen."""
+    folder = root / "voc2007_sub"
+    return {
+        "data": str(folder), "labels": str(folder / "annotations.csv"), "task": "multilabel",
+        "image_size": 224, "root": str(root),
+    }  # fmt: skip
 
 
 def table(root: Path) -> Table:
@@ -23,18 +34,12 @@ def table(root: Path) -> Table:
     own = {"steps": None, "lr": None, "batch_size": None, "weight_decay": TrainOptions.weight_decay}
     probe: dict[str, Any] = {"method": "linear-probe"} | own
     rows = ROWS | {"linear probe": probe, "linear probe, 128 px": probe | {"image_size": 128}}
-    columns = {f"{share:.0%} known": {"known_proportion": share} for share in (0.1, 0.3, 0.5)}
-    folder = root / "voc2007_sub"
     return Table(
         title="Saliency Regularization, Table 2, on 1165 photographs of Pascal VOC 2007",
         about="800 training and 365 test photographs, 20 classes; MobileNetV2 from ImageNet weights, its "
         "trunk fixed (`--freeze`), at 224 px, 500 steps of 64 images (40 epochs of six kept views). Learning rate and "
         "weight decay were chosen for BN-BCE with 10 % known, on the test photographs of draw 0. The paper's figures "
         "in brackets are those of its Table 2, on MS-COCO with all layers of a ResNet-101 trained at 448 px.",
-        cells=grid(
-            rows, columns, PAPER, data=str(folder), labels=str(folder / "annotations.csv"), task="multilabel",
-            weights=str(root / WEIGHTS), image_size=224, steps=500, batch_size=64, freeze=True, lr=0.1,
-            weight_decay=0.05, root=str(root),
-        ),
+        cells=grid(rows, SHARES, PAPER, **data(root), weights=str(root / WEIGHTS), **FROZEN),
         metric="mAP",
-    )  # fmt: skip
+    )

@@ -12,6 +12,8 @@ from fewlabels.errors import UserError, nearest
 from fewlabels.options import TrainOptions, flag
 
 Metric = Literal["accuracy", "mAP", "gt_known", "top1_loc"]
+MODEL = "model.safetensors"
+"""The file of a run folder that another run can begin from."""
 
 
 class Cell(NamedTuple):
@@ -23,20 +25,27 @@ class Cell(NamedTuple):
     """All but the seed and the run folder."""
     paper: float | None = None
     """The paper's figure in per cent; None where it has none for this cell."""
+    start: TrainOptions | None = None
+    """A run before it, of the same draw, whose model it begins from."""
 
     def command(self) -> str:
-        """What is typed to run it; ROOT stands for where the data lie, DRAW for the seed."""
-        words = ["fewlabels train", self._typed(self.options.data)]
+        """What is typed to run it; ROOT stands for where the data lie, DRAW for the seed, START for the first run."""
+        if self.start is None:
+            return self._command(self.options)
+        return f"{self._command(self.start)} --out START; {self._command(self.options)} --weights START/{MODEL}"
+
+    def _command(self, options: TrainOptions) -> str:
+        words = ["fewlabels train", self._typed(options.data)]
         defaults = TrainOptions()
         for f in fields(TrainOptions):
-            value = getattr(self.options, f.name)
+            value = getattr(options, f.name)
             if f.name in ("data", "parameters", "root", "out") or value == getattr(defaults, f.name):
                 continue
             name = flag(f.name)
             words.append(
                 name if value is True else f"--no-{name[2:]}" if value is False else f"{name} {self._typed(value)}"
             )
-        words += [f"--method.{name} {self._typed(value)}" for name, value in self.options.parameters.items()]
+        words += [f"--method.{name} {self._typed(value)}" for name, value in options.parameters.items()]
         return " ".join([*words, "--root ROOT --seed DRAW"])
 
     def _typed(self, value: Any) -> str:
@@ -68,6 +77,7 @@ def grid(
     rows: Mapping[str, Mapping[str, Any]],
     columns: Mapping[str, Mapping[str, Any]],
     paper: Mapping[str, tuple[float | None, ...]],
+    start: Mapping[str, Any] | None = None,
     **shared: Any,
 ) -> tuple[Cell, ...]:
     """Every row with every column.
@@ -76,21 +86,24 @@ def grid(
         rows: per row the options that it sets; ``parameters`` of rows and columns are merged.
         columns: the same for columns.
         paper: per row the paper's figures, in the order of the columns.
+        start: each cell begins from the model of a run of its own, in which these options differ from the cell's.
         shared: options of all cells.
     """
     cells = []
     for row, row_options in rows.items():
         for number, (column, column_options) in enumerate(columns.items()):
             parts = (shared, column_options, row_options)
-            parameters = {k: v for part in parts for k, v in dict(part.get("parameters", {})).items()}
-            options: dict[str, Any] = {k: v for part in parts for k, v in part.items()}
-            cells.append(
-                Cell(
-                    row, column, TrainOptions(**{**options, "parameters": parameters}),
-                    paper[row][number] if row in paper else None,
-                )
-            )  # fmt: skip
+            figure = paper[row][number] if row in paper else None
+            first = None if start is None else _merged(*parts, start)
+            cells.append(Cell(row, column, _merged(*parts), figure, first))
     return tuple(cells)
+
+
+def _merged(*parts: Mapping[str, Any]) -> TrainOptions:
+    """The options of all parts, the last one's where they differ."""
+    parameters = {k: v for part in parts for k, v in dict(part.get("parameters", {})).items()}
+    options: dict[str, Any] = {k: v for part in parts for k, v in part.items()}
+    return TrainOptions(**{**options, "parameters": parameters})
 
 
 @cache

@@ -65,7 +65,7 @@ def test_half_precision_is_pooled_to_single_precision() -> None:
 def classifier(backbone: str = "small_cnn", size: int = 64, maps: int = 4) -> BilinearAttentionClassifier:
     torch.manual_seed(0)
     trunk = backbones.create(backbone, 3, size)
-    return BilinearAttentionClassifier(trunk, backbones.map_width(trunk, 3, size), 5, maps)
+    return BilinearAttentionClassifier(trunk, backbones.map_shape(trunk, 3, size)[0], 5, maps)
 
 
 @pytest.mark.parametrize(("backbone", "size", "width"), [("small_cnn", 64, 64), ("test_vit", 160, 64)])

@@ -32,6 +32,7 @@ def test_a_spec_survives_json() -> None:
         "boxes": None,
         "scaled": False,
         "fine_map": False,
+        "places": False,
     }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 

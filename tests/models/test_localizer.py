@@ -1,5 +1,7 @@
 """A localizer answers with the class and a box, whatever the box comes from."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.localizer import Localizer
+from fewlabels.models.localizer import Localizer, PlaceLocator
 from fewlabels.models.weights import Weights, load_weights
 
 SPEC = ModelSpec("small_cnn", 3, 1, 16, "linear", None, (0.5,), (0.25,))
@@ -93,3 +95,26 @@ def test_the_class_is_the_classifiers() -> None:
     model, x = made(BoxRule("network")), torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model(x), model.classifier(x))
     torch.testing.assert_close(model.locate(x).logits, model.classifier(x))
+
+
+def test_a_head_over_places_learns_where_a_square_is_though_its_trunk_does_not() -> None:
+    torch.manual_seed(0)
+    x, boxes = torch.zeros(2, 3, 8, 8), torch.tensor([[0.0, 0.0, 0.25, 0.5], [0.5, 0.25, 1.0, 1.0]])
+    x[0, :, :4, :2] = x[1, :, 2:, 4:] = 1
+    locator = PlaceLocator(Passing(), 3, 8, 8)
+    optimizer = torch.optim.SGD(locator.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(200):
+        loss = (locator(x) - boxes).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.testing.assert_close(locator(x), boxes, atol=0.05, rtol=0)
+    torch.testing.assert_close(locator(3 * x), locator(x))
+
+
+def test_a_description_with_places_builds_such_a_head() -> None:
+    spec = replace(SPEC, boxes=BoxRule("network"), places=True)
+    found = build(ModelSpec.from_dict(spec.to_dict()))
+    assert isinstance(found, Localizer)
+    assert isinstance(found.locator, PlaceLocator)
+    assert found.locate(torch.zeros(2, 1, 16, 16)).boxes.shape == (2, 4)

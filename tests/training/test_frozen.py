@@ -8,6 +8,7 @@ from tests.tiny import Case, case_options, tiny_dataset, tiny_options, write_tin
 
 from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.small_cnn import SmallCNN
 from fewlabels.run import train
 from fewlabels.training import frozen
 from fewlabels.training.frozen import kept_views
@@ -99,3 +100,26 @@ def test_what_one_kind_of_network_kept_is_not_taken_for_anothers(
         train(options, say=lambda _: None, dataset=tiny_dataset("multilabel"))
         files.append({file.name for file in (tmp_path / "cache" / "embeddings").iterdir()})
     assert len(files[1]) == 2 * len(files[0]) > 0
+
+
+def test_a_trunk_that_looks_at_pixels_sees_a_few_views_of_each_image_and_remembers_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two views, the same two with the box erased, and the images that are evaluated: not more in a longer run."""
+    forward, seen = SmallCNN.forward_features, [0]
+
+    def counted(self: SmallCNN, x: torch.Tensor) -> torch.Tensor:
+        seen[0] += len(x)
+        return forward(self, x)
+
+    monkeypatch.setattr(SmallCNN, "forward_features", counted)
+    case, passes = Case("localize", "lchp"), []
+    for steps in (60, 120):
+        seen[0] = 0
+        options = case_options(
+            write_tiny(tmp_path), case, tmp_path / str(steps), freeze=True, steps=steps, eval_every=steps,
+            parameters={"stage": "initialise"},
+        )  # fmt: skip
+        train(options, say=lambda _: None)
+        passes.append(seen[0])
+    assert passes[0] <= passes[1] < passes[0] + 10

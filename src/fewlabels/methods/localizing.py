@@ -26,6 +26,7 @@ class LocalizingMethod(Method):
     """Base of all: images are looked at as they are, for a map is of an image."""
 
     needs_pixels = True
+    repeats = True
 
     @property
     def pseudo_rule(self) -> BoxRule | None:

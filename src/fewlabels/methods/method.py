@@ -186,6 +186,9 @@ class Method(nn.Module, ABC):
     """False for methods whose whole work is done in :meth:`start_round`, on a frozen trunk."""
     needs_pixels: ClassVar[bool] = False
     """True where views are mixed or perturbed as images, or last maps looked at: what a frozen trunk keeps won't do."""
+    repeats: ClassVar[bool] = False
+    """True where a method that needs pixels shows the trunk the same ones again and again and changes nothing inside
+    it: a frozen one then sees a few views of each image only, and remembers its passes."""
     rests: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""
     renews: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"

@@ -53,7 +53,7 @@ class AttentionClassifier(Classifier):
 
     def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         backbone: Any = self.backbone
-        last = backbone.forward_features(x)
+        last = self.last(x)
         features = as_map(last, self.backbone)
         attention = self.attention(features)
         place = as_single_place(attention_pool(features, attention), last, self.backbone)

@@ -101,11 +101,12 @@ def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int
 
 
 @torch.no_grad()
-def map_width(backbone: nn.Module, channels: int, image_size: int) -> int:
-    """Return D' of the last map; UserError where the net has none."""
+def map_shape(backbone: nn.Module, channels: int, image_size: int) -> tuple[int, int, int]:
+    """Return D', h and w of the last map; UserError where the net has none."""
     trunk: Any = backbone
     with evaluating(backbone):
-        return as_map(trunk.forward_features(torch.zeros(1, channels, image_size, image_size)), backbone).shape[1]
+        _, *shape = as_map(trunk.forward_features(torch.zeros(1, channels, image_size, image_size)), backbone).shape
+    return shape[0], shape[1], shape[2]
 
 
 def has_large_products(backbone: str) -> bool:

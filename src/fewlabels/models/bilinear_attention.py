@@ -1,7 +1,5 @@
 """Bilinear attention pooling: each attention map pools the last map in its own way (WS-DAN; METHODS 4.1)."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -50,7 +48,7 @@ class BilinearAttentionClassifier(Classifier):
 
     Args:
         backbone: any network with timm's ``forward_features``.
-        num_features: D, the number of channels of its last map (:func:`fewlabels.models.backbones.map_width`).
+        num_features: D, the number of channels of its last map (:func:`fewlabels.models.backbones.map_shape`).
         num_classes: K.
         maps: M.
     """
@@ -61,8 +59,7 @@ class BilinearAttentionClassifier(Classifier):
         self.attention = AttentionMaps(num_features, maps)
 
     def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        backbone: Any = self.backbone
-        last = as_map(backbone.forward_features(x), self.backbone)
+        last = as_map(self.last(x), self.backbone)
         return SCALE * bilinear_attention_pool(last, self.attention(last)), last
 
     def features(self, x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from fewlabels.models.bilinear_attention import BilinearAttentionClassifier
 from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier, Ensemble, NormalizedLinear
-from fewlabels.models.localizer import Localizer, Locator
+from fewlabels.models.localizer import Localizer, Locator, PlaceLocator
 
 HeadKind = Literal["linear", "normalized-linear", "class-maps", "adversarial-maps", "bilinear-attention"]
 _RANGES = {
@@ -55,6 +55,8 @@ class ModelSpec:
     """Of a head of class maps: the features of an image are scaled to a root mean square of 1."""
     fine_map: bool = False
     """The last map has a sixteenth of the image's side, where the backbone can."""
+    places: bool = False
+    """Of a localizer's second network: its head sees the features of every place, not pooled ones."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.backbone, str):
@@ -72,7 +74,7 @@ class ModelSpec:
             raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
         if type(self.saliency) not in (int, float) or not 0 <= self.saliency < float("inf"):
             raise UserError(f"the model's saliency is {self.saliency!r}: it must be a number, 0 or more")
-        for name in ("scaled", "fine_map"):
+        for name in ("scaled", "fine_map", "places"):
             value = getattr(self, name)
             if type(value) is not bool:
                 raise UserError(f"the model's {name} is {value!r}: it must be true or false")
@@ -121,6 +123,8 @@ def _build_locator(spec: ModelSpec) -> Classifier | None:
     if spec.boxes.source != "network":
         return None
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
+    if spec.places:
+        return PlaceLocator(backbone, *backbones.map_shape(backbone, spec.channels, spec.image_size))
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     return Locator(backbone, width)
 
@@ -133,13 +137,13 @@ def _build_one(spec: ModelSpec) -> Classifier:
     if spec.head == "adversarial-maps":
         return AdversarialMapClassifier(backbone, width, spec.num_classes)
     if spec.head == "bilinear-attention":
-        map_width = backbones.map_width(backbone, spec.channels, spec.image_size)
+        map_width = backbones.map_shape(backbone, spec.channels, spec.image_size)[0]
         return BilinearAttentionClassifier(backbone, map_width, spec.num_classes, spec.attention_maps)
     head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)
     if spec.attention_maps:
-        map_width = backbones.map_width(backbone, spec.channels, spec.image_size)
+        map_width = backbones.map_shape(backbone, spec.channels, spec.image_size)[0]
         return AttentionClassifier(backbone, head, width, spec.num_classes, spec.attention_maps, map_width)
     return Classifier(backbone, head, width, spec.num_classes)
 

@@ -40,6 +40,16 @@ def class_scores(maps: Tensor, saliency: float, top: int) -> ClassScores:
     return ClassScores(mean, salient, mean + saliency * salient if saliency else mean)
 
 
+def at_unit_scale(features: Tensor) -> Tensor:
+    """Divide the (B, D, h, w) features of an image by one number, so that the root mean square of their means is 1.
+
+    A blank image, all zeros, stays blank.
+    """
+    wide = features.to(torch.promote_types(features.dtype, torch.float32))
+    square = wide.mean((2, 3), keepdim=True).square().mean(1, keepdim=True)
+    return features / square.clamp_min(1e-12).sqrt().to(features.dtype)
+
+
 class ClassMapClassifier(Classifier):
     """A classifier that scores classes by their maps; ``head`` is the 1x1 convolution.
 
@@ -70,7 +80,7 @@ class ClassMapClassifier(Classifier):
         What :meth:`embed` gave of images has its places in a row: (B, D, h * w, 1).
         """
         features, last = self._unscaled(x)
-        return self._scale(features), last
+        return at_unit_scale(features) if self.scaled else features, last
 
     def _unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.ndim < 4:
@@ -78,19 +88,11 @@ class ClassMapClassifier(Classifier):
             kept = kept[..., None] if x.ndim == 3 else kept[:, :, None, None]
             return kept, kept
         backbone: Any = self.backbone
-        last = backbone.forward_features(x)
+        last = self.last(x)
         found = as_map(last, self.backbone)
         place = as_single_place(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
         features = backbone.forward_head(place, pre_logits=True).unflatten(0, (len(found), *found.shape[2:]))
         return features.movedim(3, 1), found
-
-    def _scale(self, features: Tensor) -> Tensor:
-        """Scale (B, D, h, w) features; a blank image, all zeros, stays blank."""
-        if not self.scaled:
-            return features
-        wide = features.to(torch.promote_types(features.dtype, torch.float32))
-        square = wide.mean((2, 3), keepdim=True).square().mean(1, keepdim=True)
-        return features / square.clamp_min(1e-12).sqrt().to(features.dtype)
 
     def class_maps(self, x: Tensor) -> Tensor:
         """Compute (B, K, h, w) maps A of (B, C, H, W) images."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from fewlabels.errors import UserError
+from fewlabels.models.memory import TrunkMemory
 
 
 class Outputs(NamedTuple):
@@ -41,6 +42,7 @@ class Classifier(nn.Module):
 
     def __init__(self, backbone: nn.Module, head: nn.Module, num_features: int, num_classes: int) -> None:
         super().__init__()
+        self.memory: TrunkMemory | None = None
         self.backbone = backbone
         self.head = head
         self.num_features = num_features
@@ -63,7 +65,15 @@ class Classifier(nn.Module):
         if x.ndim == 2:
             return x
         backbone: Any = self.backbone
-        return backbone.forward_head(backbone.forward_features(x), pre_logits=True)
+        return backbone.forward_head(self.last(x), pre_logits=True)
+
+    def last(self, x: Tensor) -> Any:
+        """Compute what the backbone's last layer gives of (B, C, H, W) images, in its own layout: see :func:`as_map`.
+
+        All passes through the backbone go here, so that a frozen one may remember them.
+        """
+        backbone: Any = self.backbone
+        return backbone.forward_features(x) if self.memory is None else self.memory(x, backbone.forward_features)
 
     def embed(self, x: Tensor) -> Tensor:
         """Compute what a head needs of (B, C, H, W) images, to be given in their place: (B, D) features."""
@@ -73,7 +83,7 @@ class Classifier(nn.Module):
         """Compute logits, pooled features and last map of (B, C, H, W) images; UserError where the net has no map."""
         assert x.ndim == 4, "maps are of images, not of features: such a method declares needs_pixels"
         backbone: Any = self.backbone
-        last = backbone.forward_features(x)
+        last = self.last(x)
         pooled = backbone.forward_head(last, pre_logits=True)
         return Outputs(self.head(pooled), pooled, as_map(last, self.backbone))
 

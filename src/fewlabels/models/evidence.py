@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import one_hot
 
 from fewlabels.models.attention import AttentionClassifier
@@ -116,7 +116,7 @@ def sensitivity(model: Classifier, x: Tensor, classes: Tensor) -> Sensitivity:
     token has gradients of 0 everywhere else in its last map, and so Grad-CAM and LayerCAM of 0.
     """
     first = model.networks()[0]
-    with evaluating(first), torch.inference_mode(False), torch.enable_grad(), _last_of(first.backbone) as seen:
+    with evaluating(first), torch.inference_mode(False), torch.enable_grad(), _last_of(first) as seen:
         logits = first(x)
         (last,) = seen
         (gradients,) = torch.autograd.grad(logits, last, one_hot(classes, logits.shape[1]).to(logits))
@@ -124,22 +124,23 @@ def sensitivity(model: Classifier, x: Tensor, classes: Tensor) -> Sensitivity:
 
 
 @contextmanager
-def _last_of(backbone: nn.Module) -> Iterator[list[Tensor]]:
+def _last_of(classifier: Classifier) -> Iterator[list[Tensor]]:
     """For the length of a ``with`` block the backbone's last map starts the graph; the list collects it.
 
-    Asked for at the backbone and not at ``outputs``, whose map may be a rearranged copy that no logit depends on.
+    Asked for where the backbone gives it and not at ``outputs``, whose map may be a rearranged copy that no logit
+    depends on.
     """
-    trunk: Any = backbone
-    plain, seen = trunk.forward_features, []
+    plain, seen = classifier.last, []
 
-    def forward_features(x: Tensor) -> Tensor:
+    def last(x: Tensor) -> Tensor:
         with torch.no_grad():
-            last = plain(x)
-        seen.append(last.clone().requires_grad_())
+            found = plain(x)
+        seen.append(found.clone().requires_grad_())
         return seen[-1].clone()  # layers that work in place must not find a leaf
 
-    trunk.forward_features = forward_features
+    replaced: Any = classifier
+    replaced.last = last
     try:
         yield seen
     finally:
-        del trunk.forward_features
+        del replaced.last

@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.cam import head_weight
-from fewlabels.models.class_maps import ClassMapClassifier
-from fewlabels.models.classifier import Classifier, Outputs
+from fewlabels.models.class_maps import ClassMapClassifier, at_unit_scale
+from fewlabels.models.classifier import Classifier, Outputs, as_map
 from fewlabels.models.evidence import MAPS
 from fewlabels.models.regions import boxes_of, pseudo_boxes
 
 HIDDEN = 512
+"""Numbers between the two layers of a head that gives boxes."""
+REDUCED = 32
+"""Numbers that a head that sees places makes of each place's features."""
 
 
 class Located(NamedTuple):
@@ -37,6 +40,30 @@ class Locator(Classifier):
 
     def __init__(self, backbone: nn.Module, width: int) -> None:
         super().__init__(backbone, box_head(width), width, 4)
+
+
+class PlaceLocator(Classifier):
+    """The same for a trunk that does not learn: its pooled features can't be made to say where anything is.
+
+    Each place is brought to ``REDUCED`` numbers, and the head sees those of all places, in their order. Features are
+    scaled as those of class maps are.
+
+    Args:
+        backbone: the trunk.
+        width: channels D of its last map.
+        height: places h, from top to bottom.
+        across: places w, from left to right.
+    """
+
+    def __init__(self, backbone: nn.Module, width: int, height: int, across: int) -> None:
+        seen = REDUCED * height * across
+        super().__init__(backbone, box_head(seen), seen, 4)
+        self.reduce = nn.Conv2d(width, REDUCED, 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Compute (B, REDUCED * places) of (B, C, H, W) images."""
+        last = as_map(self.last(x), self.backbone)
+        return self.reduce(at_unit_scale(last)).relu().flatten(1)
 
 
 class Localizer(Classifier):

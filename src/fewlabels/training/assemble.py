@@ -13,7 +13,7 @@ from fewlabels.sampling.schedule import Stream
 from fewlabels.training.checkpoint import Checkpoint
 from fewlabels.training.experiment import Plain, Prepared, training_pool
 from fewlabels.training.feed import EmbeddedViews, Feed, PixelViews, ViewMaker
-from fewlabels.training.frozen import embed_views, freeze
+from fewlabels.training.frozen import FEW_VIEWS, embed_views, freeze, remember
 from fewlabels.training.loop import Evaluate, Trainer
 from fewlabels.training.optimisation import Optimisation, make_optimizer
 from fewlabels.training.progress import Progress
@@ -32,6 +32,8 @@ def assemble(
     assert options.clip is not None
     if options.freeze:
         freeze(method.model)
+    if prepared.remembers:
+        remember(method)
     if options.statistics == "fixed":
         rest_statistics(method)
     how = Optimisation(
@@ -74,7 +76,7 @@ def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
     labelled, unlabelled = prepared.labelled_views, prepared.unlabelled_views
     if not prepared.embeds:
         first, second = (tuple(view for _, view in named) for named in (labelled, unlabelled))
-        return PixelViews(prepared.images, first, second, seed)
+        return PixelViews(prepared.images, first, second, seed, FEW_VIEWS if prepared.remembers else None)
     names = [tuple(name for name, _ in named) for named in (labelled, unlabelled)]
     if not prepared.method.trains:
         return EmbeddedViews({}, names[0], names[1], seed)

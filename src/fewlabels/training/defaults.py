@@ -31,6 +31,8 @@ class Facts:
     """The method has steps at all."""
     needs_pixels: bool = False
     """It looks at images even where the trunk is frozen: nothing can be kept, every step passes through the trunk."""
+    repeats: bool = False
+    """It needs pixels, but the same ones again and again: what a frozen trunk says of them is kept."""
     mu: int = 0
     """Unlabelled images that come with each labelled one in a batch."""
     least_batch: int = 0
@@ -52,7 +54,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     defaults["statistics"] = "fixed" if pretrained else "moving"
     defaults["freeze"] = pretrained and side > SMALL and not facts.accelerated
     frozen = defaults["freeze"] if options.freeze is None else options.freeze
-    defaults["clip"] = 1.0 if pretrained and not frozen else 0.0
+    defaults["clip"] = 1.0 if pretrained and (facts.repeats or not frozen) else 0.0
     if not facts.trains:
         if options.steps or options.freeze is False:
             raise UserError(f"{options.method} trains no backbone and has no steps; leave --steps and --no-freeze out")

@@ -47,6 +47,8 @@ class Prepared(NamedTuple):
     precision: Precision
     embeds: bool
     """Is what a frozen trunk says of the images kept, and used in the place of pixels?"""
+    remembers: bool
+    """Does a frozen trunk see pixels, but a few views of each image only, and remember them?"""
     notes: list[str]
 
     @property
@@ -69,6 +71,7 @@ def facts_of(dataset: Dataset, device: torch.device, kind: type[Method], task: T
         device.type != "cpu",
         kind.trains,
         kind.needs_pixels,
+        kind.repeats,
         mu,
         task.least_batch,
         task.small_steps,
@@ -106,6 +109,7 @@ def make_model_spec(
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
         attention_maps=network.attention_maps, saliency=network.saliency, top=network.top, boxes=network.boxes,
         scaled=network.head == "class-maps" and options.weights != "none", fine_map=network.fine_map,
+        places=bool(options.freeze) and network.boxes is not None and network.boxes.source == "network",
     )  # fmt: skip
 
 
@@ -146,7 +150,8 @@ def prepare(
     if keeps and not embeds:
         notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
     return Prepared(
-        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, notes
+        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds,
+        bool(options.freeze) and kind.repeats, notes,
     )  # fmt: skip
 
 

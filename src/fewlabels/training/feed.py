@@ -25,12 +25,14 @@ class ViewMaker(Protocol):
 
 @dataclass(frozen=True)
 class PixelViews:
-    """Views drawn from pixels, anew at every step."""
+    """Views made from pixels at every step."""
 
     images: Images
     labelled: tuple[View, ...]
     unlabelled: tuple[View, ...]
     seed: int
+    few: int | None = None
+    """Each view of an image is one of so many, drawn once for the run, that come again and again; None: a new one."""
 
     def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
         """One look into the store per step, for labelled and unlabelled images together."""
@@ -45,16 +47,22 @@ class PixelViews:
         for pixels in self.images.stream(indices()):
             step, labelled, unlabelled = asked.pop(0)
             cut = len(labelled.rows)
-            first = self._draw("labelled", step, pixels[:cut], labelled.slots, self.labelled)
+            first = self._draw("labelled", step, pixels[:cut], labelled, self.labelled)
             second = () if unlabelled is None else self._draw(
-                "unlabelled", step, pixels[cut:], unlabelled.slots, self.unlabelled
+                "unlabelled", step, pixels[cut:], unlabelled, self.unlabelled
             )  # fmt: skip
             yield first, second
 
-    def _draw(self, part: str, step: int, pixels: Tensor, slots: Tensor, views: tuple[View, ...]) -> tuple[Tensor, ...]:
-        keys = [key_of(self.seed, part, step, number) for number in range(len(views))]
-        drawn = [view(pixels, Draws(key, slots)) for view, key in zip(views, keys, strict=True)]
+    def _draw(self, part: str, step: int, pixels: Tensor, rows: Rows, views: tuple[View, ...]) -> tuple[Tensor, ...]:
+        every = [self._draws(part, step, number, rows) for number in range(len(views))]
+        drawn = [view(pixels, draws) for view, draws in zip(views, every, strict=True)]
         return tuple(self.images.to_input(view) for view in drawn)
+
+    def _draws(self, part: str, step: int, number: int, rows: Rows) -> Draws:
+        anew = Draws(key_of(self.seed, part, step, number), rows.slots)
+        if self.few is None:
+            return anew
+        return Draws(key_of(self.seed, "few", part, number), rows.rows * self.few + anew.integers(self.few)[:, 0])
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewlabels.augment.views import View
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import embedded
+from fewlabels.models.memory import TrunkMemory
 from fewlabels.randomness import Draws, key_of
 from fewlabels.training.embedding_cache import EmbeddingCache
 from fewlabels.training.images import Images
@@ -20,6 +21,10 @@ EMBEDDINGS = 20_000
 """Passes through the trunk that embedding may take, so that many images do not cost hours; two views are the least."""
 MEMORY = 4 * 2**30
 """Bytes that all kept views and the images as they are may take. The same on every machine, so that a run is, too."""
+
+FEW_VIEWS = 2
+"""Views per image and view name of methods that need pixels: each costs a pass of its own, and one of what is erased
+from it."""
 
 
 def kept_views(rows: int, names: int, size: int) -> int:
@@ -53,6 +58,14 @@ def freeze(model: Classifier) -> None:
     for network in (first, *others):
         network.backbone.requires_grad_(False)
         network.backbone.eval()
+
+
+def remember(method: nn.Module) -> None:
+    """From now on all networks of a method, its teachers too, remember together what their frozen trunk gave."""
+    memory = TrunkMemory(MEMORY)
+    for network in method.modules():
+        if isinstance(network, Classifier) and hasattr(network, "backbone"):
+            network.memory = memory
 
 
 class PlainFeatures:

@@ -48,6 +48,7 @@ class CutMix(MapMethod):
         "area: the classifier has to know objects by any of their parts. The box is that of CAM."
     )
     hyperparameters = CutMixParameters
+    repeats = False
     p: CutMixParameters
 
     def loss(self, x: Tensor, labels: Tensor, batch: Batch) -> Tensor:

@@ -103,6 +103,21 @@ def test_a_missing_validation_split_is_said(summary: RunSummary, val: dict[str, 
     assert ("the last averaged model is used" in _read(replace(summary, metrics=metrics)).text) == said
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"weights": "none", "freeze": False}, "small_cnn, from random weights, all layers trained"),
+        ({"weights": "imagenet", "freeze": True}, "small_cnn, from ImageNet weights, its backbone fixed"),
+        ({"weights": "runs/head/model.safetensors", "freeze": False}, "small_cnn, from model.safetensors, all layers"),
+    ],
+)
+def test_what_the_network_began_from_and_what_of_it_learned_is_said(
+    summary: RunSummary, settings: dict[str, object], words: str
+) -> None:
+    page = _read(replace(summary, config=summary.config | {"backbone": "small_cnn"} | settings))
+    assert words in page.text
+
+
 @pytest.mark.parametrize(("pool", "words"), [(True, "includes the labelled"), (False, "without the labelled")])
 def test_whether_the_pool_includes_the_labelled_images_is_said(summary: RunSummary, pool: bool, words: str) -> None:
     config = summary.config | {"pool_includes_labelled": pool}

@@ -1,6 +1,7 @@
 """The parts of the page that tell of one run, each a function from the run to HTML."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fewlabels.report.boxes_parts import boxes_figures, boxes_parts, without_kept
@@ -88,12 +89,25 @@ def _facts(run: RunSummary) -> dict[str, str]:
         "Labels given": marks_given(run) if has_marks(run) else plural(sum(run.label_counts.values()), "image"),
         "Known proportion": _known_proportion(run),
         "Unlabelled pool": {True: "includes the labelled images too", False: "without the labelled images"}.get(pool),
-        "Network": setting(run, "backbone"),
+        "Network": _network(run),
         "Training": _training(train),
         "Validation": _validation(run.metrics.get("val")),
         "Seed": ", labels drawn with seed ".join(seeds),
     }
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
+
+
+def _network(run: RunSummary) -> str | None:
+    """Its name, what it began from, and whether all of it learned."""
+    name, weights = setting(run, "backbone"), setting(run, "weights")
+    if name is None:
+        return None
+    pieces = [str(name)]
+    if weights is not None:
+        named = {"none": "random weights", "imagenet": "ImageNet weights"}
+        pieces.append(f"from {named.get(weights, Path(str(weights)).name)}")
+        pieces.append("its backbone fixed" if setting(run, "freeze") else "all layers trained")
+    return ", ".join(pieces)
 
 
 def _known_proportion(run: RunSummary) -> str | None:

@@ -123,3 +123,14 @@ def test_a_trunk_that_looks_at_pixels_sees_a_few_views_of_each_image_and_remembe
         train(options, say=lambda _: None)
         passes.append(seen[0])
     assert passes[0] <= passes[1] < passes[0] + 10
+
+
+@pytest.mark.parametrize("room", [1 << 30, 1000])
+def test_where_not_all_can_be_remembered_the_run_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(frozen, "MEMORY", room)
+    said: list[str] = []
+    options = case_options(write_tiny(tmp_path), Case("localize", "cam"), tmp_path / "run", freeze=True)
+    train(options, say=said.append)
+    assert any("passes through the backbone, which is slow" in line for line in said) == (room == 1000)

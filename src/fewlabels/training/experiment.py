@@ -24,7 +24,7 @@ from fewlabels.options import TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.tasks.task import Task
 from fewlabels.training.defaults import Facts
-from fewlabels.training.frozen import fits
+from fewlabels.training.frozen import fits, remembers_all
 from fewlabels.training.images import Images
 
 Plain = Callable[[Tensor], Iterable[Tensor]]
@@ -147,11 +147,11 @@ def prepare(
     kinds_of_view = len({*kind.labelled_views, *kind.unlabelled_views})
     keeps = bool(options.freeze) and not kind.needs_pixels
     embeds = keeps and fits(method.model, images, len(dataset), kinds_of_view)
-    if keeps and not embeds:
+    remembers = bool(options.freeze) and kind.repeats
+    if (keeps and not embeds) or (remembers and not remembers_all(method.model, images, len(dataset), kinds_of_view)):
         notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
     return Prepared(
-        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds,
-        bool(options.freeze) and kind.repeats, notes,
+        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, remembers, notes
     )  # fmt: skip
 
 

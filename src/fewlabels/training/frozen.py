@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fewlabels.augment.views import View
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.inference import embedded
+from fewlabels.models.inference import embedded, evaluating
 from fewlabels.models.memory import TrunkMemory
 from fewlabels.randomness import Draws, key_of
 from fewlabels.training.embedding_cache import EmbeddingCache
@@ -34,8 +34,13 @@ def kept_views(rows: int, names: int, size: int) -> int:
 
 def kind_kept(model: Classifier, images: Images) -> Tensor:
     """What is kept of one image: its shape and dtype are those of every image's."""
+    return embedded(model, [_blank(model, images)])[0]
+
+
+def _blank(model: Classifier, images: Images) -> Tensor:
+    """One image of zeros, as network input."""
     blank = torch.zeros(1, images.store.channels, images.store.size, images.store.size, dtype=torch.uint8)
-    return embedded(model, [images.to_input(blank.to(next(model.parameters()).device))])[0]
+    return images.to_input(blank.to(next(model.parameters()).device))
 
 
 def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool:
@@ -45,6 +50,15 @@ def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool
     """
     kind = kind_kept(model, images)
     return kind.ndim == 1 or (2 * names + 1) * num_images * kind.nbytes <= MEMORY
+
+
+@torch.no_grad()
+def remembers_all(model: Classifier, images: Images, num_images: int, names: int) -> bool:
+    """Is there room for the last maps of a few views of each name, and of the images as they are?"""
+    trunk = model.trunks()[0]
+    with evaluating(trunk):
+        last = trunk.last(_blank(model, images))
+    return (FEW_VIEWS * names + 1) * num_images * last.half().nbytes <= MEMORY
 
 
 def freeze(model: Classifier) -> None:

@@ -31,6 +31,7 @@ def test_a_spec_survives_json() -> None:
         "top": 5,
         "boxes": None,
         "scaled": False,
+        "bias": False,
         "fine_map": False,
         "places": False,
     }

@@ -56,7 +56,7 @@ def test_without_saliency_the_logits_are_those_of_a_linear_head_on_pooled_featur
 def test_scaled_features_are_the_same_however_bright_the_map() -> None:
     """The root mean square of their means is 1; to scale twice is to scale once."""
     places = torch.rand(2, 6, 3, 3) + 0.1
-    found = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5, scaled=True)
+    found = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5, scaled=True, bias=True)
     kept = places.flatten(2)
     with torch.no_grad():
         torch.testing.assert_close(found(torch.zeros(2, 6, 9)).sigmoid(), torch.full((2, 4), 0.01))

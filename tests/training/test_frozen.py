@@ -1,14 +1,18 @@
 """A frozen trunk is asked once."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from tests.tiny import Case, case_options, tiny_dataset, tiny_options, write_tiny
+from safetensors.torch import load_file
+from tests.tiny import Case, case_options, stop_after, tiny_dataset, tiny_options, write_tiny
 
+from fewlabels.errors import Interrupted
 from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.small_cnn import SmallCNN
+from fewlabels.models.weights import resolve_weights
 from fewlabels.run import train
 from fewlabels.training import frozen
 from fewlabels.training.frozen import kept_views
@@ -134,3 +138,41 @@ def test_where_not_all_can_be_remembered_the_run_says_so(
     options = case_options(write_tiny(tmp_path), Case("localize", "cam"), tmp_path / "run", freeze=True)
     train(options, say=said.append)
     assert any("passes through the backbone, which is slow" in line for line in said) == (room == 1000)
+
+
+@pytest.mark.parametrize("method", ["cam", "lchp"])
+def test_pixels_are_remembered_alike_whatever_a_run_trains_in(tmp_path: Path, method: str) -> None:
+    options = case_options(
+        write_tiny(tmp_path), Case("localize", method), tmp_path / "run", freeze=True, precision="bf16"
+    )
+    train(options, say=lambda _: None)
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("stop", [3, 6])
+def test_a_fixed_trunk_that_remembers_resumes_exactly(tmp_path: Path, stop: int) -> None:
+    """Also with a teacher that was copied before the trunks were made one."""
+    root, states = write_tiny(tmp_path), []
+    for name in ("whole", "stopped"):
+        options = case_options(
+            root, Case("localize", "lchp"), tmp_path / name, freeze=True, steps=8, parameters={"teacher": "frozen"}
+        )
+        if name == "stopped":
+            with stop_after(stop), pytest.raises(Interrupted):
+                train(options, say=lambda _: None)
+        train(options, resume=name == "stopped", say=lambda _: None)
+        states.append(load_file(tmp_path / name / "model.safetensors"))
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_a_run_that_begins_from_anothers_model_is_fed_as_that_was(tmp_path: Path) -> None:
+    """By default small pictures have the statistics of their own; the weights bring theirs."""
+    root, case = write_tiny(tmp_path), Case("classify", "supervised")
+    first = case_options(root, case, tmp_path / "first")
+    train(first, say=lambda _: None)
+    found = resolve_weights("small_cnn", str(tmp_path / "first" / "model.safetensors"), 1, 16)
+    spec = json.loads((tmp_path / "first" / "model.json").read_text())
+    assert [list(found.mean or ()), list(found.std or ()), found.pad_type] == [
+        spec["mean"], spec["std"], spec["pad_type"]
+    ]  # fmt: skip
+    assert spec["mean"] not in ([0.0], [0.5])

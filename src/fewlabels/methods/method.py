@@ -187,8 +187,9 @@ class Method(nn.Module, ABC):
     needs_pixels: ClassVar[bool] = False
     """True where views are mixed or perturbed as images, or last maps looked at: what a frozen trunk keeps won't do."""
     repeats: ClassVar[bool] = False
-    """True where a method that needs pixels shows the trunk the same ones again and again and changes nothing inside
-    it: a frozen one then sees a few views of each image only, and remembers its passes."""
+    """True where a method that needs pixels shows the trunk its views as they come, again and again, and changes
+    nothing inside it: a frozen one then sees a few views of each image only, and remembers its passes. What the method
+    makes of a view (crops, erased boxes) is remembered, too, while there is room."""
     rests: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""
     renews: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"

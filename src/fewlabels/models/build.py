@@ -53,6 +53,8 @@ class ModelSpec:
     """How a localizer comes to its boxes; None for models that have none."""
     scaled: bool = False
     """Of a head of class maps: the features of an image are scaled to a root mean square of 1."""
+    bias: bool = False
+    """Of a head of class maps: its convolution has a bias."""
     fine_map: bool = False
     """The last map has a sixteenth of the image's side, where the backbone can."""
     places: bool = False
@@ -74,7 +76,7 @@ class ModelSpec:
             raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
         if type(self.saliency) not in (int, float) or not 0 <= self.saliency < float("inf"):
             raise UserError(f"the model's saliency is {self.saliency!r}: it must be a number, 0 or more")
-        for name in ("scaled", "fine_map", "places"):
+        for name in ("scaled", "bias", "fine_map", "places"):
             value = getattr(self, name)
             if type(value) is not bool:
                 raise UserError(f"the model's {name} is {value!r}: it must be true or false")
@@ -133,7 +135,7 @@ def _build_one(spec: ModelSpec) -> Classifier:
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     if spec.head == "class-maps":
-        return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top, spec.scaled)
+        return ClassMapClassifier(backbone, width, spec.num_classes, spec.saliency, spec.top, spec.scaled, spec.bias)
     if spec.head == "adversarial-maps":
         return AdversarialMapClassifier(backbone, width, spec.num_classes)
     if spec.head == "bilinear-attention":

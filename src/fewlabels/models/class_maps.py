@@ -59,16 +59,16 @@ class ClassMapClassifier(Classifier):
 
     Features of pretrained weights are ``scaled``: those of an image are divided by one number, so that the root mean
     square of their means over the places is 1. No image then counts more for being bright or busy, and a learning rate
-    means the same for every backbone. Their convolution has a bias, which begins where each class has a probability of
-    ``PRIOR``: most images lack most classes, and weights that decay would have to say so by the features. Networks that
-    begin from nothing have neither, as in the paper (METHODS R9).
+    means the same for every backbone. Their convolution has a ``bias``, which begins where each class has a probability
+    of ``PRIOR``: most images lack most classes, and weights that decay would have to say so by the features. Networks
+    that begin from nothing have neither, as in the paper (METHODS R9).
     """
 
     def __init__(
         self, backbone: nn.Module, num_features: int, num_classes: int, saliency: float = 0.0, top: int = 5,
-        scaled: bool = False,
+        scaled: bool = False, bias: bool = False,
     ) -> None:  # fmt: skip
-        head = nn.Conv2d(num_features, num_classes, 1, bias=scaled)
+        head = nn.Conv2d(num_features, num_classes, 1, bias=bias)
         if head.bias is not None:
             nn.init.constant_(head.bias, log(PRIOR / (1 - PRIOR)) / (1 + saliency))
         super().__init__(backbone, head, num_features, num_classes)

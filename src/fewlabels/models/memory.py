@@ -7,13 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fewlabels.errors import UserError
+
 
 class TrunkMemory:
     """Keeps the last maps of single images, found again by the images' own bytes.
 
     A frozen trunk gives the same of the same image, whoever asks: a teacher, a second network, an evaluation. Images
     pass one by one, so that what is given does not depend on what else is in the batch, and so not on what is kept;
-    and it is of half precision, kept or not. When ``limit`` bytes are full, new maps are given but not kept.
+    and it is of half precision, kept or not. When ``limit`` bytes are full, new maps are given but not kept: what
+    comes early and again, views and evaluated images, has its place before crops that come once.
 
     Only for trunks in evaluation mode that nothing changes from outside, and for images that need no gradient.
     """
@@ -30,15 +33,27 @@ class TrunkMemory:
         return self
 
     def __call__(self, x: Tensor, trunk: Callable[[Tensor], Any]) -> Tensor:
-        """What ``trunk`` gives of (B, C, H, W) images, a tensor whose first dimension is B, in the images' dtype."""
-        maps = [self._of(key, image, trunk) for key, image in zip(map(_key, x.detach().cpu()), x, strict=True)]
-        return torch.stack(maps).to(x.dtype)
+        """What ``trunk`` gives of (B, C, H, W) images, a tensor whose first dimension is B, in float32.
+
+        Whatever the run trains in, the trunk computes in float32: an evaluation, which does, finds the same.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            images = x.detach().float()
+            keys = [_key(image) for image in images.cpu()]
+            maps = [self._of(key, image, trunk) for key, image in zip(keys, images, strict=True)]
+            return torch.stack(maps).float()
 
     def _of(self, key: bytes, image: Tensor, trunk: Callable[[Tensor], Any]) -> Tensor:
         if key in self._kept:
             return self._kept[key]
         with torch.inference_mode(False), torch.no_grad():  # what is kept must serve in a step of training, too
-            found = trunk(image.detach().clone()[None])[0].half()
+            given = trunk(image.clone()[None])
+            if not isinstance(given, Tensor):
+                raise UserError(
+                    "a backbone that gives several maps can't be kept fixed here: choose another --backbone, for "
+                    "example resnet18, or --no-freeze"
+                )
+            found = given[0].half().contiguous()
         if self.size + found.nbytes <= self.limit:
             self._kept[key] = found
             self.size += found.nbytes

@@ -27,9 +27,15 @@ class SavedModel:
 
 
 def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str, ...], task: str) -> None:
-    """Write both files into the run folder."""
+    """Write both files into the run folder.
+
+    The weights' header says how they want images fed, for a run that begins from them with ``--weights``.
+    """
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-    write_atomically(run / "model.safetensors", lambda draft: save_file(tensors, draft))
+    header = {name: ",".join(map(repr, values)) for name, values in (("mean", spec.mean), ("std", spec.std))}
+    if spec.pad_type is not None:
+        header["pad_type"] = spec.pad_type
+    write_atomically(run / "model.safetensors", lambda draft: save_file(tensors, draft, header))
     write_json(run / "model.json", {"task": task, "classes": list(classes), **spec.to_dict()})
 
 

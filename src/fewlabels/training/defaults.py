@@ -30,7 +30,7 @@ class Facts:
     trains: bool
     """The method has steps at all."""
     needs_pixels: bool = False
-    """It looks at images even where the trunk is frozen: nothing can be kept, every step passes through the trunk."""
+    """It looks at images even where the trunk is frozen: nothing can be embedded beforehand."""
     repeats: bool = False
     """It needs pixels, but the same ones again and again: what a frozen trunk says of them is kept."""
     mu: int = 0

@@ -103,12 +103,13 @@ def make_model_spec(
 ) -> ModelSpec:
     """Everything that predict must know of the model, as model.json will hold it."""
     assert options.backbone is not None
+    pretrained_maps = network.head == "class-maps" and options.weights != "none"
     own = (weights.mean, weights.std) if weights.mean and weights.std else statistics(store, dataset)
     return ModelSpec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
         attention_maps=network.attention_maps, saliency=network.saliency, top=network.top, boxes=network.boxes,
-        scaled=network.head == "class-maps" and options.weights != "none", fine_map=network.fine_map,
+        scaled=pretrained_maps, bias=pretrained_maps, fine_map=network.fine_map,
         places=bool(options.freeze) and network.boxes is not None and network.boxes.source == "network",
     )  # fmt: skip
 

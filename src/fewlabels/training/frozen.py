@@ -75,10 +75,15 @@ def freeze(model: Classifier) -> None:
 
 
 def remember(method: nn.Module) -> None:
-    """From now on all networks of a method, its teachers too, remember together what their frozen trunk gave."""
-    memory = TrunkMemory(MEMORY)
+    """From now on all networks of a method, its teachers too, remember together what their frozen trunk gave.
+
+    Teachers were copied before :func:`freeze` made the trunks one, so they get the same here.
+    """
+    memory, first = TrunkMemory(MEMORY), None
     for network in method.modules():
         if isinstance(network, Classifier) and hasattr(network, "backbone"):
+            first = first or network
+            network.backbone.load_state_dict(first.backbone.state_dict())
             network.memory = memory
 
 

@@ -48,8 +48,12 @@ def head_weight(model: torch.nn.Module) -> Tensor:
     return model.state_dict()["head.weight"]
 
 
-def test_the_head_follows_the_graph_network_and_so_does_the_average() -> None:
-    method = make("gcn-ml", hidden=8)
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_head_follows_the_graph_network_and_so_does_the_average(bias: bool) -> None:
+    """The loss is that of the model's own logits, with the bias that pretrained weights have."""
+    torch.manual_seed(0)
+    spec = ModelSpec("small_cnn", 3, 1, 16, "class-maps", None, (0.5,), (0.25,), scaled=bias, bias=bias)
+    method = make("gcn-ml", build(spec), hidden=8)
     average = WeightAverage(method.model, 0.0)
     method.start_round(0, TinyPool(MARKS))
     optimizer = torch.optim.SGD(method.parameters(), lr=0.1)

@@ -81,6 +81,9 @@ class GCNML(MultiLabelMethod):
     def losses(self, batch: Batch) -> Losses:
         """Binary cross-entropy over the known marks, by the weights that the graph network gives now."""
         logits = self.model.features(batch.labelled.views[0]) @ self.class_weights().T
+        bias = self.model.head.bias
+        if isinstance(bias, Tensor):
+            logits = logits + bias
         return Losses({"supervised": known_loss(logits, batch.labelled.labels)})
 
     @torch.no_grad()

@@ -320,6 +320,17 @@ def test_a_map_shows_evidence_for_its_class_and_nothing_of_what_speaks_against(t
     assert len(class_mapped(shown, model)) == 6
 
 
+def test_a_bias_which_no_place_has_more_of_is_not_in_the_map() -> None:
+    torch.manual_seed(0)
+    model = ClassMapClassifier(nn.Identity(), 6, 4, scaled=True, bias=True)
+    kept = torch.rand(2, 6, 9)
+    before = shown_maps(model, kept)
+    assert before.any()
+    assert isinstance(model.head.bias, nn.Parameter)
+    model.head.bias.data.sub_(100)
+    torch.testing.assert_close(shown_maps(model, kept), before, atol=1e-4, rtol=0)
+
+
 def test_small_images_and_other_networks_have_no_maps(tmp_path: Path) -> None:
     small = run(tmp_path / "small", size=16)
     assert marking_of(small).maps == []

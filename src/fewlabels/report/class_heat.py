@@ -48,6 +48,11 @@ def most_probable(probabilities: Tensor) -> list[int]:
 
 @torch.inference_mode()
 def shown_maps(model: ClassMapClassifier, x: Tensor) -> Tensor:
-    """ReLU(A), (B, K, h, w) float32 on the CPU, of (B, C, H, W) images: what the papers show of a map."""
+    """ReLU(A), (B, K, h, w) float32 on the CPU, of (B, C, H, W) images: what the papers show of a map.
+
+    Theirs have no bias; one says the same of every place and every image, and is left out.
+    """
+    bias = model.head.bias
     with evaluating(model):
-        return model.class_maps(x).relu().float().cpu()
+        maps = model.class_maps(x)
+        return (maps - bias[:, None, None] if isinstance(bias, Tensor) else maps).relu().float().cpu()

@@ -13,6 +13,7 @@ from fewlabels.errors import UserError
 from fewlabels.models import weight_files
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.weight_files import fed_header, read_file
 from fewlabels.models.weights import Weights, load_weights, resolve_weights
 
 
@@ -243,3 +244,14 @@ def test_imagenet_weights_come_with_timms_normalisation(file: Path, monkeypatch:
         torch.testing.assert_close(
             model.features(images), net.forward_head(net.forward_features(images), pre_logits=True)
         )
+
+
+def test_how_a_network_is_fed_is_read_back_and_a_damaged_entry_is_refused(tmp_path: Path) -> None:
+    tensors, file = {"backbone.a": torch.ones(1)}, tmp_path / "model.safetensors"
+    save_file(tensors, file, fed_header((0.25, 0.5), (1.0, 2.0), "same"))
+    found = read_file(str(file)).header
+    assert (found["mean"], found["std"], found["pad_type"]) == ("0.25,0.5", "1.0,2.0", "same")
+    for damaged in ("[1]", '{"mean": 3}', "{"):
+        save_file(tensors, file, {"fewlabels": damaged})
+        with pytest.raises(UserError, match="fetch it again"):
+            read_file(str(file))

@@ -1,5 +1,7 @@
 """Weights as files: safetensors with their header, found on disk or downloaded. No pickle is ever read."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from fewlabels.errors import UserError, nearest
 
+_OURS = "fewlabels"
 _HUB_FILE = "model.safetensors"
 _TIMEOUT = 5.0
 """Seconds after which the weights' server counts as out of reach."""
@@ -69,10 +72,27 @@ def download(backbone: str, hub_id: str | None) -> WeightFile:
 _CHOICES = "give --weights FILE (safetensors) or --weights none"
 
 
+def fed_header(mean: Sequence[float], std: Sequence[float], pad_type: str | None) -> dict[str, str]:
+    """How a network wants its images, as the header of its file: one entry, for several have no order of their own.
+
+    Two files of the same run are then the same bytes.
+    """
+    entries = {name: ",".join(map(repr, values)) for name, values in (("mean", mean), ("std", std))}
+    return {_OURS: json.dumps(entries | ({} if pad_type is None else {"pad_type": pad_type}))}
+
+
+def _entries(header: dict[str, str]) -> dict[str, str]:
+    """The header's entries, those of :func:`fed_header` among them; ValueError where these are none."""
+    own = json.loads(header.get(_OURS, "{}"))
+    if not isinstance(own, dict) or not all(isinstance(value, str) for value in own.values()):
+        raise ValueError(f"its header's {_OURS} is no table of texts")
+    return header | own
+
+
 def _read(path: Path, named: str) -> WeightFile:
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            header = _entries(file.metadata() or {})
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(

@@ -12,6 +12,7 @@ from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import TASKS
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.weight_files import fed_header
 from fewlabels.options import LIMITS
 from fewlabels.training.files import write_atomically, write_json
 
@@ -32,9 +33,7 @@ def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str
     The weights' header says how they want images fed, for a run that begins from them with ``--weights``.
     """
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-    header = {name: ",".join(map(repr, values)) for name, values in (("mean", spec.mean), ("std", spec.std))}
-    if spec.pad_type is not None:
-        header["pad_type"] = spec.pad_type
+    header = fed_header(spec.mean, spec.std, spec.pad_type)
     write_atomically(run / "model.safetensors", lambda draft: save_file(tensors, draft, header))
     write_json(run / "model.json", {"task": task, "classes": list(classes), **spec.to_dict()})
 

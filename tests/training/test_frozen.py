@@ -149,13 +149,18 @@ def test_pixels_are_remembered_alike_whatever_a_run_trains_in(tmp_path: Path, me
     assert (tmp_path / "run" / "metrics.json").exists()
 
 
-@pytest.mark.parametrize("stop", [3, 6])
+@pytest.mark.parametrize("stop", [3, 5, 6])
 def test_a_fixed_trunk_that_remembers_resumes_exactly(tmp_path: Path, stop: int) -> None:
     """Also with a teacher that was copied before the trunks were made one."""
     root, states = write_tiny(tmp_path), []
     for name in ("whole", "stopped"):
         options = case_options(
-            root, Case("localize", "lchp"), tmp_path / name, freeze=True, steps=8, parameters={"teacher": "frozen"}
+            root,
+            Case("localize", "lchp"),
+            tmp_path / name,
+            freeze=True,
+            steps=8,
+            parameters={"teacher": "frozen", "tau": 0.0},
         )
         if name == "stopped":
             with stop_after(stop), pytest.raises(Interrupted):

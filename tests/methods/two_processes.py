@@ -1,6 +1,8 @@
 """Run by torchrun: trains every method for three steps and leaves one run folder each (see test_two_processes.py)."""
 
+import os
 import sys
+import time
 from pathlib import Path
 
 from tests.tiny import TRAINING, Case, case_options, tiny_dataset
@@ -15,8 +17,10 @@ def options(root: Path, case: Case, out: Path) -> TrainOptions:
 
 
 def train_all(root: Path, out: Path) -> None:
-    """One run per method that has steps."""
-    for case in TRAINING:
+    """One run per method that has steps; at the second, one of two processes comes late."""
+    for turn, case in enumerate(TRAINING):
+        if turn == 1 and os.environ.get("RANK") == "1":
+            time.sleep(2)
         train(options(root, case, out / str(case)), say=lambda _: None, dataset=tiny_dataset(case.task))
 
 

@@ -85,6 +85,7 @@ def make_fabric(device: torch.device, precision: Precision, rests: bool = False)
         precision="bf16-mixed" if precision.name == "bf16" else "32-true",
     )
     fabric.launch()
+    fabric.barrier()  # every process has seen that the run folder is free before one of them makes it
     return fabric
 
 

@@ -17,12 +17,13 @@ def table(root: Path) -> Table:
         title="LCHP, Table 2: boxes on Tiny-ImageNet, its first 20 classes",
         about="10,000 training images of 64 px with their class, no boxes, and 1000 validation images, on which the "
         "table's figures are, as the paper's (`--skip-bad`: two pairs of training images are the same file under two "
-        "classes). MobileNetV2 from ImageNet weights, which have seen these classes, at 128 px, all layers trained, 2 "
-        "epochs of 313 steps of 32 images, for LCHP-R 2 + 2.",
+        "classes). MobileNetV2 from ImageNet weights, which have seen these classes, its trunk fixed, at 112 px; 2 "
+        "epochs of 313 steps of 32 images, for LCHP-R 2 + 2, delta 0.8 as in the paper. Without training: a centred "
+        "box of 80 % of each side has a GT-Known of 67.8, one of half the area 68.8, the whole image 56.4.",
         cells=grid(
-            rows(63, {"delta": 0.8}), {"Tiny-ImageNet, 20 classes": {}}, PAPER, data=str(folder),
+            rows(626, {"delta": 0.8}), {"Tiny-ImageNet, 20 classes": {}}, PAPER, data=str(folder),
             labels=str(folder / "annotations.csv"), weights=str(root / WEIGHTS), task="localize", skip_bad=True,
-            freeze=False, backbone="mobilenetv2_100", image_size=128, batch_size=32, lr=0.03, root=str(root),
+            freeze=True, image_size=112, batch_size=32, root=str(root),
         ),
         metric="gt_known",
         split="val",

@@ -93,6 +93,14 @@ def test_accepted_labels_are_counted(summary: RunSummary) -> None:
     assert f"{total:,} of 1,397 unlabelled images" in _read(summary).text
 
 
+def test_where_every_image_had_a_label_nothing_is_said_of_unlabelled_ones(summary: RunSummary) -> None:
+    metrics = summary.metrics | {"train": summary.metrics["train"] | {"num_unlabelled": 0}}
+    page = _read(replace(summary, metrics=metrics, pseudo_counts=dict.fromkeys(summary.classes, 0)))
+    assert "Every training image came with its label" in page.text
+    assert "Accepted labels of unlabelled images" not in page.text
+    assert "Unlabelled pool" not in page.text
+
+
 def test_the_test_curve_is_said_to_have_chosen_nothing(summary: RunSummary) -> None:
     assert "it chose nothing" in _read(summary).text
 

@@ -14,7 +14,7 @@ from fewlabels.report.matrix import confusion_part
 from fewlabels.report.sights import looking_parts
 from fewlabels.report.summary import RunSummary
 from fewlabels.report.thumbnails import doubted_part, examples_part
-from fewlabels.report.verdict import accepted, certainty, distrust, headline
+from fewlabels.report.verdict import accepted, all_labelled, certainty, distrust, headline
 
 _SPLITS = {"test": "test", "val": "validation", "cross_fit": "estimate without test images"}
 _FIGURES = {
@@ -79,6 +79,9 @@ def _shown(key: str, value: Any) -> str:
     return f"{value:.3f}" if key == "nll" else percent(value)
 
 
+_POOLS = {True: "includes the labelled images too", False: "without the labelled images"}
+
+
 def _facts(run: RunSummary) -> dict[str, str]:
     """What was run, as pairs of a name and a value; what is not known is left out."""
     train, pool = run.metrics.get("train") or {}, setting(run, "pool_includes_labelled")
@@ -88,7 +91,7 @@ def _facts(run: RunSummary) -> dict[str, str]:
         "Classes": f"{len(run.classes):,}",
         "Labels given": marks_given(run) if has_marks(run) else plural(sum(run.label_counts.values()), "image"),
         "Known proportion": _known_proportion(run),
-        "Unlabelled pool": {True: "includes the labelled images too", False: "without the labelled images"}.get(pool),
+        "Unlabelled pool": None if all_labelled(run) else _POOLS.get(pool),
         "Network": _network(run),
         "Training": _training(train),
         "Validation": _validation(run.metrics.get("val")),
@@ -147,6 +150,8 @@ def setup_part(run: RunSummary) -> str:
 
 def _label_charts(run: RunSummary) -> str:
     given = bars("Labels given per class", run.label_counts, 0)
+    if all_labelled(run):
+        return given
     return given + bars("Accepted labels of unlabelled images per class", run.pseudo_counts, 1)
 
 

@@ -65,10 +65,17 @@ def accepted(run: RunSummary) -> str:
         return marks_accepted(run)
     count = sum(run.pseudo_counts.values())
     total = (run.metrics.get("train") or {}).get("num_unlabelled")
+    if all_labelled(run):
+        return "Every training image came with its label, so none was given one."
     if not total:
         return f"{plural(count, 'unlabelled image')} got a label that the method accepts."
     of_all = f"{count:,} of {plural(total, 'unlabelled image')} ({percent(count / total)})"
     return f"{of_all} got a label that the method accepts."
+
+
+def all_labelled(run: RunSummary) -> bool:
+    """Was there no unlabelled image at all?"""
+    return (run.metrics.get("train") or {}).get("num_unlabelled") == 0 and not any(run.pseudo_counts.values())
 
 
 def distrust(run: RunSummary) -> list[str]:

@@ -137,7 +137,7 @@ def test_where_not_all_can_be_remembered_the_run_says_so(
     said: list[str] = []
     options = case_options(write_tiny(tmp_path), Case("localize", "cam"), tmp_path / "run", freeze=True)
     train(options, say=said.append)
-    assert any("passes through the backbone, which is slow" in line for line in said) == (room == 1000)
+    assert any("not all maps of so many images can be kept" in line for line in said) == (room == 1000)
 
 
 @pytest.mark.parametrize("method", ["cam", "lchp"])

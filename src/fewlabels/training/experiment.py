@@ -149,11 +149,18 @@ def prepare(
     keeps = bool(options.freeze) and not kind.needs_pixels
     embeds = keeps and fits(method.model, images, len(dataset), kinds_of_view)
     remembers = bool(options.freeze) and kind.repeats
-    if (keeps and not embeds) or (remembers and not remembers_all(method.model, images, len(dataset), kinds_of_view)):
+    if keeps and not embeds:
         notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
+    if remembers and not remembers_all(method.model, images, len(dataset), _views_of_training(kind, split)):
+        notes.append("not all maps of so many images can be kept: the others pass through the backbone in every step")
     return Prepared(
         task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, remembers, notes
     )  # fmt: skip
+
+
+def _views_of_training(kind: type[Method], split: LabelSplit) -> int:
+    """How many pairs of an image and a view of it a method trains on."""
+    return len(kind.labelled_views) * len(split.labelled) + len(kind.unlabelled_views) * len(split.pool)
 
 
 def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, pooled: Any) -> Problem:

@@ -53,12 +53,15 @@ def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool
 
 
 @torch.no_grad()
-def remembers_all(model: Classifier, images: Images, num_images: int, names: int) -> bool:
-    """Is there room for the last maps of a few views of each name, and of the images as they are?"""
+def remembers_all(model: Classifier, images: Images, num_images: int, viewed: int) -> bool:
+    """Is there room for the last maps of all images as they are, and of a few views for each of ``viewed``?
+
+    What a method makes of them itself, as crops and erased images, comes on top.
+    """
     trunk = model.trunks()[0]
     with evaluating(trunk):
         last = trunk.last(_blank(model, images))
-    return (FEW_VIEWS * names + 1) * num_images * last.half().nbytes <= MEMORY
+    return (num_images + FEW_VIEWS * viewed) * last.half().nbytes <= MEMORY
 
 
 def freeze(model: Classifier) -> None:

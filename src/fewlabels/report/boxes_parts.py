@@ -76,10 +76,11 @@ def boxes_parts(run: RunSummary, level: int) -> str:
 def _images_part(boxing: Boxing, level: int) -> str:
     if not boxing.images:
         return ""
+    judged = any(one.iou is not None for one in boxing.images)
     lead = (
-        f"A fixed sample of the {boxing.kind}. Beneath each its class as the model says it, how sure that is, and the "
-        "IoU of the model's box; where a box or a map is of a class, it is the true one. A frame marks a wrong class, "
-        "or an IoU below 0.5."
+        f"A fixed sample of the {boxing.kind}. Beneath each its class as the model says it and how sure that is"
+        f"{', and the IoU of its box' if judged else ''}; where a box or a map is of a class, it is the true one. "
+        f"A frame marks a wrong class{', or an IoU below 0.5' if judged else ''}."
     )
     if any(one.overlay for one in boxing.images):
         lead += f" The heat map beside it shows {boxing.shows}: the brighter, the more within that image."
@@ -159,10 +160,11 @@ def _curves_part(run: RunSummary, level: int) -> str:
         [*series, Series("share of the boxes kept", _points(run, _KEPT), 3)],
         shares=True, bounds=(0, None),
     )  # fmt: skip
-    lead = (
+    kept = (
         "The share kept is of the training images: those whose box was found good enough to be learned from, as a mean "
-        "since the point before. The curves of true boxes are for the reader only: they chose nothing."
+        "since the point before."
     )
+    lead = f"{kept} The curves of true boxes are for the reader only: they chose nothing." if split else kept
     return section("The boxes while it trained", f'<div class="charts">{chart}</div>' if chart else "", level, lead)
 
 

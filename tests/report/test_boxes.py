@@ -200,7 +200,7 @@ def test_without_true_boxes_nothing_is_claimed_of_them(tmp_path: Path) -> None:
     assert all((one.true, one.iou) == ([], None) for one in told.images)
     assert "20 test images are right" in text
     assert "how good the boxes are can't be said" in text
-    assert not [words for words in ("GT-Known", "the true box", "IoU", "curves of true boxes") if words in text]
+    assert not [words for words in ("GT-Known", "the true box", "IoU") if words in text]
 
 
 def test_small_images_have_boxes_and_no_heat_maps(tmp_path: Path) -> None:
@@ -328,6 +328,15 @@ def test_the_share_kept_is_drawn_once_beside_gt_known() -> None:
     assert "GT-Known from 10.0\u00a0%" in chart
     assert "GT-Known of the pseudo boxes from 5.0\u00a0%" in chart
     assert "Top-1 localization from 1.0\u00a0%" in chart
+
+
+@pytest.mark.parametrize("judged", [True, False])
+def test_curves_of_true_boxes_are_spoken_of_where_there_are_any(judged: bool) -> None:
+    figures = {"test_gt_known": 0.1} if judged else {}
+    history: list[dict[str, float | None]] = [{"step": step, "share_kept": 0.5, **figures} for step in (1, 2)]
+    text = text_of(invented(history=history))
+    assert "The share kept is of the training images" in text
+    assert ("curves of true boxes" in text) == judged
 
 
 def test_runs_are_ranked_by_gt_known_and_stand_side_by_side(lchp: RunSummary, cam: RunSummary) -> None:

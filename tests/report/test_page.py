@@ -95,7 +95,8 @@ def test_accepted_labels_are_counted(summary: RunSummary) -> None:
 
 def test_where_every_image_had_a_label_nothing_is_said_of_unlabelled_ones(summary: RunSummary) -> None:
     metrics = summary.metrics | {"train": summary.metrics["train"] | {"num_unlabelled": 0}}
-    page = _read(replace(summary, metrics=metrics, pseudo_counts=dict.fromkeys(summary.classes, 0)))
+    given = summary.config | {"pool_includes_labelled": True}
+    page = _read(replace(summary, config=given, metrics=metrics, pseudo_counts=dict.fromkeys(summary.classes, 0)))
     assert "Every training image came with its label" in page.text
     assert "Accepted labels of unlabelled images" not in page.text
     assert "Unlabelled pool" not in page.text

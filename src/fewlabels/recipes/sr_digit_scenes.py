@@ -6,6 +6,7 @@ from fewlabels.recipes.sr_rows import ROWS
 from fewlabels.recipes.table import Table, grid
 
 ASKED = ("BN-BCE", "BN-BCE on both views", "CR", "SR", "SR + CR")
+"""What a margin over the known marks alone is made of; the other rows are in sr-voc."""
 
 
 def table(root: Path) -> Table:

@@ -17,6 +17,7 @@ from fewlabels.report.thumbnails import doubted_part, examples_part
 from fewlabels.report.verdict import accepted, all_labelled, certainty, distrust, headline
 
 _SPLITS = {"test": "test", "val": "validation", "cross_fit": "estimate without test images"}
+_POOLS = {True: "includes the labelled images too", False: "without the labelled images"}
 _FIGURES = {
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
@@ -77,9 +78,6 @@ def _shown(key: str, value: Any) -> str:
     if not isinstance(value, (int, float)):
         return "–"
     return f"{value:.3f}" if key == "nll" else percent(value)
-
-
-_POOLS = {True: "includes the labelled images too", False: "without the labelled images"}
 
 
 def _facts(run: RunSummary) -> dict[str, str]:

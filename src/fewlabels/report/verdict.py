@@ -63,10 +63,10 @@ def accepted(run: RunSummary) -> str:
     """How many images got a label that the method itself trusts."""
     if has_marks(run):
         return marks_accepted(run)
-    count = sum(run.pseudo_counts.values())
-    total = (run.metrics.get("train") or {}).get("num_unlabelled")
     if all_labelled(run):
         return "Every training image came with its label, so none was given one."
+    count = sum(run.pseudo_counts.values())
+    total = (run.metrics.get("train") or {}).get("num_unlabelled")
     if not total:
         return f"{plural(count, 'unlabelled image')} got a label that the method accepts."
     of_all = f"{count:,} of {plural(total, 'unlabelled image')} ({percent(count / total)})"

@@ -68,7 +68,9 @@ class TrainOptions:
     lr: float | None = option(
         None, "learning rate of the head, and of the backbone where it starts from nothing", "optimisation"
     )
-    backbone_lr: float | None = option(None, "learning rate of a pretrained backbone", "optimisation")
+    backbone_lr: float | None = option(
+        None, "learning rate of a pretrained backbone, and of all layers of a second network for boxes", "optimisation"
+    )
     weight_decay: float = option(5e-4, "weight decay; not on biases and normalisation", "optimisation")
     schedule: Literal["constant", "step", "cosine", "step-cosine"] = option(
         "cosine", "learning rate over time; cosine is FixMatch's 7/16, step-cosine PEPL's", "optimisation"

@@ -60,6 +60,15 @@ def test_vectors_do_not_decay_and_the_backbone_has_its_own_rate(name: str) -> No
     assert found[id(net.head.bias)] == (0.1, 0)
 
 
+def test_a_network_that_finds_boxes_has_the_backbones_rate_in_all_of_its_layers() -> None:
+    net = nn.Module()
+    net.classifier, net.locator = Net(), Net()
+    groups = make_optimizer(net, how()).param_groups
+    found = {id(w): g["lr"] for g in groups for w in g["params"]}
+    assert {found[id(w)] for w in net.locator.parameters()} == {0.01}
+    assert found[id(net.classifier.head.weight)] == 0.1
+
+
 def test_frozen_weights_are_not_given_to_the_optimiser() -> None:
     net = Net()
     net.backbone.requires_grad_(False)

@@ -106,6 +106,8 @@ class Problem(NamedTuple):
     """How many times the run goes through the unlabelled pool; 0 for a method that does not look at it."""
     steps: int = 1 << 20
     """Of the whole run; by default that of the papers on CIFAR-10."""
+    backbone_lr: float = 0.03
+    """The learning rate that the backbone, and a second network for boxes, begins with."""
 
 
 class Network(NamedTuple):

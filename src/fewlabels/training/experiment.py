@@ -167,10 +167,12 @@ def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, po
     """What the method is told; ``pooled`` are its parameters where it looks at the unlabelled pool, else None."""
     assert options.steps is not None
     assert options.batch_size is not None
+    assert options.backbone_lr is not None
     seen = options.steps * options.batch_size * pooled.mu if pooled is not None else 0
     return Problem(
-        len(dataset.classes), len(dataset), len(split.labelled), seen / max(1, len(split.pool)), options.steps
-    )
+        len(dataset.classes), len(dataset), len(split.labelled), seen / max(1, len(split.pool)), options.steps,
+        options.backbone_lr,
+    )  # fmt: skip
 
 
 def _free_memory() -> float:

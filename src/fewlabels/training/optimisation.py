@@ -23,12 +23,16 @@ class Optimisation:
 
 
 def parameter_groups(method: nn.Module, how: Optimisation) -> list[dict]:
-    """Four groups at most: head or backbone, with weight decay or (vectors: biases, normalisation) without."""
+    """Four groups at most: head or backbone, with weight decay or (vectors: biases, normalisation) without.
+
+    A second network that finds boxes has the backbone's learning rate in all of its layers, as its papers have one for
+    the whole of it: the large weights of their losses are made for small steps, its sigmoids saturate under large ones.
+    """
     groups: dict[tuple[float, float], dict] = {}
     for name, weight in method.named_parameters():
         if not weight.requires_grad:
             continue
-        lr = how.backbone_lr if ".backbone." in f".{name}" else how.lr
+        lr = how.backbone_lr if {"backbone", "locator"} & set(name.split(".")) else how.lr
         decay = how.weight_decay if weight.ndim > 1 else 0.0
         group = groups.setdefault((lr, decay), {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay})
         group["params"].append(weight)

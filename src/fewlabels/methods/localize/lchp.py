@@ -45,12 +45,10 @@ class LCHPParameters(Parameters):
         4, "the last of so many equal parts of the run refines (the paper: 2, on ImageNet 3; boxes shrink in time)",
         least=2, most=100,
     )  # fmt: skip
-    weight: float = parameter(
-        0.07,
-        "of the second stage's loss, which with ours, 0.03 and falling, makes a learning rate near the paper's "
-        "constant 2e-3",
-        least=0,
-    )
+    refine_lr: float = parameter(
+        2e-3, "learning rate of the second stage, by the weight of its loss; it falls with that of the run (the "
+        "paper's is constant, on ImageNet 2e-4)", least=0,
+    )  # fmt: skip
     scaling: bool = parameter(True, "strong view: scale each axis by 80 to 120 % (Table 6)")
     translation: bool = parameter(True, "strong view: crop or pad each side by up to 25 % (Table 6)")
     flipping: bool = parameter(True, "strong view: mirror images, both ways (Table 6)")
@@ -147,7 +145,12 @@ class LCHP(LocalizingMethod):
         kept = kept & box_aware.is_box(target)
         with evaluating(self.locator):
             found = self.locator(box_aware.move_images(x, movement)).float()
-        return Losses({"consistency": self.p.weight * consistency_loss(found, target, kept)}, kept)
+        return Losses({"consistency": self.weight * consistency_loss(found, target, kept)}, kept)
+
+    @property
+    def weight(self) -> float:
+        """Of the second stage's loss: what makes ``refine_lr`` of the localiser's learning rate."""
+        return self.p.refine_lr / self.problem.backbone_lr if self.problem.backbone_lr else 0.0
 
     @torch.no_grad()
     def high_quality(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

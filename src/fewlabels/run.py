@@ -78,7 +78,7 @@ def train(
     trainer = assemble(prepared, fabric, out / "checkpoint", watch, plain, progress, saved)
     if resume:
         progress.say(f"resuming at step {trainer.step}")
-    progress.start(trainer.step, estimate_seconds(trainer))
+    progress.start(trainer.step, estimate_seconds(trainer, prepared.fresh_steps))
     with progress:
         trainer.run()
     if fabric.is_global_zero:

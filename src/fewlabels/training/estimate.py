@@ -9,20 +9,31 @@ from fewlabels.methods.method import Batch
 from fewlabels.training.loop import Trainer
 
 
-def estimate_seconds(trainer: Trainer) -> float | None:
-    """From the second of two steps of a throw-away copy of the method; None where there are fewer than two steps."""
+def estimate_seconds(trainer: Trainer, fresh_steps: int | None = None) -> float | None:
+    """From steps of a throw-away copy of the method; None where the run has fewer than two left.
+
+    Args:
+        trainer: before its run.
+        fresh_steps: so many steps are like one whose views were never seen, all others like one whose views are
+            remembered; None: all are like the former.
+    """
     rest = trainer.feed.steps - trainer.step
     if rest < 2:
         return None
     method = deepcopy(trainer.method)
-    batches = trainer.feed.batches(trainer.step)
 
-    def step(batch: Batch) -> None:
+    def seconds(batch: Batch) -> float:
+        begin = time.monotonic()
         with trainer.fabric.autocast():
             terms = method(batch).terms
         torch.stack(list(terms.values())).sum().backward()
+        return time.monotonic() - begin
 
-    step(next(batches))
-    begin = time.monotonic()
-    step(next(batches))
-    return 1.1 * (time.monotonic() - begin) * rest
+    batches = trainer.feed.batches(trainer.step)
+    seconds(next(batches))  # the first is slower than any other
+    batch = next(batches)
+    fresh = seconds(batch)
+    if fresh_steps is None:
+        return 1.1 * fresh * rest
+    again = min(fresh, seconds(batch))
+    return 1.1 * (again * rest + (fresh - again) * min(rest, fresh_steps))

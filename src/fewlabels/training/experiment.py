@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from fewlabels.options import TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.tasks.task import Task
 from fewlabels.training.defaults import Facts
-from fewlabels.training.frozen import fits, remembers_all
+from fewlabels.training.frozen import FEW_VIEWS, fits, remembers_all
 from fewlabels.training.images import Images
 
 Plain = Callable[[Tensor], Iterable[Tensor]]
@@ -49,6 +50,8 @@ class Prepared(NamedTuple):
     """Is what a frozen trunk says of the images kept, and used in the place of pixels?"""
     remembers: bool
     """Does a frozen trunk see pixels, but a few views of each image only, and remember them?"""
+    fresh_steps: int | None
+    """So many steps' worth of views are new to that trunk, all others are remembered; None where not all can be."""
     notes: list[str]
 
     @property
@@ -151,10 +154,14 @@ def prepare(
     remembers = bool(options.freeze) and kind.repeats
     if keeps and not embeds:
         notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
-    if remembers and not remembers_all(method.model, images, len(dataset), _views_of_training(kind, split)):
+    remembers_every = remembers and remembers_all(method.model, images, len(dataset), _views_of_training(kind, split))
+    if remembers and not remembers_every:
         notes.append("not all maps of so many images can be kept: the others pass through the backbone in every step")
+    assert options.batch_size is not None
+    fresh_steps = ceil(FEW_VIEWS * len(split.labelled) / options.batch_size) if remembers_every else None
     return Prepared(
-        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, remembers, notes
+        task, options, dataset, split, images, spec, method, views[0], views[1], precision, embeds, remembers,
+        fresh_steps, notes,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from fewlabels.models.memory import TrunkMemory
+from fewlabels.models.memory import TrunkMemory, seen_once
 
 
 class Counting:
@@ -32,6 +32,19 @@ def test_an_image_passes_once_whoever_asks_and_in_whatever_company() -> None:
     assert (trunk.images, len(memory)) == (4, 4)
     memory(torch.zeros(2, 3, 4, 4), trunk)
     assert trunk.images == 4
+
+
+def test_what_is_seen_once_passes_each_time_and_is_not_kept() -> None:
+    memory, trunk, other = TrunkMemory(1 << 20), Counting(), TrunkMemory(1 << 20)
+    network, further = torch.nn.Module(), torch.nn.Module()
+    network.memory, further.memory, network.further = memory, other, further  # pyright: ignore
+    expected = given(memory, Counting(), 20)
+    with seen_once(network):
+        assert torch.equal(given(memory, trunk, 20), expected)
+        given(other, trunk, 20)
+    assert (trunk.images, len(memory), len(other)) == (40, 20, 0)
+    given(other, trunk, 20)
+    assert (trunk.images, len(other)) == (60, 20)
 
 
 def test_beyond_the_limit_maps_are_given_but_not_kept() -> None:

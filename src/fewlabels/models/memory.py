@@ -5,9 +5,12 @@ from hashlib import blake2b
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewlabels.errors import UserError
+
+TOGETHER = 8
+"""Images that pass through the trunk at once where nothing is kept of them: of more, a CPU's caches hold too little."""
 
 
 class TrunkMemory:
@@ -15,14 +18,14 @@ class TrunkMemory:
 
     A frozen trunk gives the same of the same image, whoever asks: a teacher, a second network, an evaluation. Images
     pass one by one, so that what is given does not depend on what else is in the batch, and so not on what is kept;
-    and it is of half precision, kept or not. When ``limit`` bytes are full, new maps are given but not kept: what
-    comes early and again, views and evaluated images, has its place before crops that come once.
+    and it is of half precision, kept or not. When ``limit`` bytes are full, new maps are given but not kept. What will
+    not come again passes in a block of :class:`seen_once`.
 
     Only for trunks in evaluation mode that nothing changes from outside, and for images that need no gradient.
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.size = limit, 0
+        self.limit, self.size, self.rests = limit, 0, False
         self._kept: dict[bytes, Tensor] = {}
 
     def __len__(self) -> int:
@@ -39,6 +42,9 @@ class TrunkMemory:
         """
         with torch.autocast(x.device.type, enabled=False):
             images = x.detach().float()
+            if self.rests:
+                with torch.no_grad():
+                    return torch.cat([_single_map(trunk(part)) for part in images.split(TOGETHER)]).float()
             keys = [_key(image) for image in images.cpu()]
             maps = [self._of(key, image, trunk) for key, image in zip(keys, images, strict=True)]
             return torch.stack(maps).float()
@@ -47,17 +53,40 @@ class TrunkMemory:
         if key in self._kept:
             return self._kept[key]
         with torch.inference_mode(False), torch.no_grad():  # what is kept must serve in a step of training, too
-            given = trunk(image.clone()[None])
-            if not isinstance(given, Tensor):
-                raise UserError(
-                    "a backbone that gives several maps can't be kept fixed here: choose another --backbone, for "
-                    "example resnet18, or --no-freeze"
-                )
-            found = given[0].half().contiguous()
+            found = _single_map(trunk(image.clone()[None]))[0].half().contiguous()
         if self.size + found.nbytes <= self.limit:
             self._kept[key] = found
             self.size += found.nbytes
         return found
+
+
+class seen_once:
+    """For the length of a ``with`` block frozen trunks do without their memory: for images that will not come again.
+
+    Random crops, say: they are neither looked for nor kept, and a few pass together, which is quicker. A network
+    whose trunk has no memory works as ever.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        found = (getattr(module, "memory", None) for module in model.modules())
+        self.memories = [memory for memory in found if isinstance(memory, TrunkMemory)]
+
+    def __enter__(self) -> None:
+        for memory in self.memories:
+            memory.rests = True
+
+    def __exit__(self, *_: object) -> None:
+        for memory in self.memories:
+            memory.rests = False
+
+
+def _single_map(given: Any) -> Tensor:
+    if isinstance(given, Tensor):
+        return given
+    raise UserError(
+        "a backbone that gives several maps can't be kept fixed here: choose another --backbone, for example resnet18, "
+        "or --no-freeze"
+    )
 
 
 def _key(image: Tensor) -> bytes:

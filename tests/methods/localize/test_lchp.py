@@ -20,6 +20,7 @@ from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.localizer import Localizer, box_head
+from fewlabels.models.memory import TrunkMemory
 from fewlabels.models.regions import PseudoBoxes
 from fewlabels.randomness import Draws
 from fewlabels.run import train
@@ -230,6 +231,16 @@ def test_refinement_teaches_the_localiser_alone() -> None:
     assert all(weight.grad is None for weight in method.model.classifier.parameters())
     assert any((weight.grad != 0).any() for weight in method.locator.parameters() if weight.grad is not None)
     assert all(module.training for module in method.model.modules())
+
+
+def test_a_fixed_trunk_keeps_the_image_of_refinement_and_not_its_crop_or_strong_view() -> None:
+    method, memory = small(tau=0.0), TrunkMemory(1 << 20)
+    for network in (method.model.classifier, method.locator):
+        network.memory = memory
+    kept = method.losses(batch(squares(), number=3)).kept
+    assert kept is not None
+    assert kept.all()
+    assert len(memory) == 1  # all four images are the same
 
 
 def test_refinement_goes_on_from_the_averaged_networks() -> None:

@@ -15,6 +15,7 @@ from fewlabels.models.box_rule import BoxRule, Component, Scale
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.localizer import Localizer
+from fewlabels.models.memory import seen_once
 from fewlabels.models.regions import PseudoBoxes, crop_and_resize, has_area, pseudo_boxes
 
 
@@ -143,7 +144,7 @@ class LCHP(LocalizingMethod):
         movement = box_aware.draw(batch.draws, self.p.scaling, self.p.translation, self.p.flipping)
         target = box_aware.move_boxes(boxes, movement)
         kept = kept & box_aware.is_box(target)
-        with evaluating(self.locator):
+        with evaluating(self.locator), seen_once(self.locator):
             found = self.locator(box_aware.move_images(x, movement)).float()
         return Losses({"consistency": self.weight * consistency_loss(found, target, kept)}, kept)
 
@@ -158,7 +159,9 @@ class LCHP(LocalizingMethod):
         teacher = self.locator if self.initialised is None else self.initialised.shadow
         with evaluating(self.model):
             boxes = teacher(x).float()
-            confidence, guess = self.model.classifier(crop_and_resize(x, boxes, x.shape[2])).softmax(1).max(1)
+            crops = crop_and_resize(x, boxes, x.shape[2])
+            with seen_once(self.model):
+                confidence, guess = self.model.classifier(crops).softmax(1).max(1)
         kept = (confidence > self.p.tau) & has_area(boxes)
         return boxes, kept & (guess == labels) if self.p.same_class else kept
 

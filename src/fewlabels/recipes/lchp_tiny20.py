@@ -20,8 +20,8 @@ def table(root: Path) -> Table:
         about="10,000 training images of 64 px with their class, no boxes, and 1000 validation images, on which the "
         "table's figures are, as the paper's (`--skip-bad`: two pairs of training images are the same file under two "
         "classes). MobileNetV2 from ImageNet weights, which have seen these classes, its trunk fixed, at 112 px; 2 "
-        "epochs of 313 steps of 32 images, for LCHP-R 2 + 2, delta 0.8 as in the paper, and delta 0.6 and tau 0.5 "
-        "as in lchp-cub50, added when the figures with 0.8 had been seen. Without training: a centred box of "
+        "epochs of 313 steps of 32 images, for LCHP-R 2 + 2, delta 0.8 as in the paper, and delta 0.6 as in "
+        "lchp-cub50, added when the figures with 0.8 had been seen. Without training: a centred box of "
         "80 % of each side has a GT-Known of 67.8, one of half the area 68.8, the whole image 56.4.",
         cells=grid(
             rows(626, {"delta": 0.8}) | as_cub, {"Tiny-ImageNet, 20 classes": {}}, PAPER, data=str(folder),

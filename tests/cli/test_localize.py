@@ -166,6 +166,15 @@ def test_a_backbone_without_such_a_map_is_refused_before_there_is_a_run(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_rate_at_which_the_network_for_boxes_would_learn_nothing_is_refused(
+    spots: Path, tmp_path: Path, call: Call
+) -> None:
+    for method in ("psol", "lchp"):
+        words = ["--backbone-lr", "0", "--out", tmp_path / method, *FAST]
+        assert "would leave the network that finds boxes" in call("train", spots, "--method", method, *words).error
+        assert not (tmp_path / method).exists()
+
+
 def test_a_classifier_of_task_classify_has_maps_too(spots: Path, tmp_path: Path, call: Call) -> None:
     out = tmp_path / "run"
     assert call("train", spots, "--method", "supervised", "--image-size", "16", "--out", out, *FAST).code == 0

@@ -47,6 +47,16 @@ def test_what_is_seen_once_passes_each_time_and_is_not_kept() -> None:
     assert (trunk.images, len(other)) == (60, 20)
 
 
+def test_of_blocks_in_each_other_the_inner_one_does_not_end_the_outer() -> None:
+    network = torch.nn.Module()
+    network.memory = memory = TrunkMemory(1 << 20)  # pyright: ignore
+    with seen_once(network):
+        with seen_once(network):
+            pass
+        given(memory, Counting(), 3)
+    assert len(memory) == 0
+
+
 def test_beyond_the_limit_maps_are_given_but_not_kept() -> None:
     memory, trunk = TrunkMemory(3 * 3 * 4 * 4 * 2), Counting()
     first = given(memory, trunk, 5)

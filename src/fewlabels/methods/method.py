@@ -106,8 +106,6 @@ class Problem(NamedTuple):
     """How many times the run goes through the unlabelled pool; 0 for a method that does not look at it."""
     steps: int = 1 << 20
     """Of the whole run; by default that of the papers on CIFAR-10."""
-    backbone_lr: float = 0.03
-    """The learning rate that the backbone, and a second network for boxes, begins with."""
 
 
 class Network(NamedTuple):
@@ -191,7 +189,8 @@ class Method(nn.Module, ABC):
     repeats: ClassVar[bool] = False
     """True where a method that needs pixels shows the trunk its views as they come, again and again, and changes
     nothing inside it: a frozen one then sees a few views of each image only, and remembers its passes. What the method
-    makes of a view (crops, erased boxes) is remembered, too, while there is room."""
+    makes of a view and looks at as often (erased boxes) is remembered, too; random crops pass in a block of
+    :class:`fewlabels.models.memory.seen_once`."""
     rests: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""
     renews: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"
@@ -230,6 +229,10 @@ class Method(nn.Module, ABC):
 
         What it finds goes into buffers; a run that is resumed in the middle of a round does not call it again.
         """
+
+    def locator_lr(self, number: int) -> float | None:
+        """The learning rate of a second network for boxes in that round, before the schedule; None: the backbone's."""
+        return None
 
     def after_step(self) -> None:
         """Called after the optimiser moved the weights: for a teacher that follows them."""

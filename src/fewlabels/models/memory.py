@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from fewlabels.errors import UserError
 
 TOGETHER = 8
-"""Images that pass through the trunk at once where nothing is kept of them: of more, a CPU's caches hold too little."""
+"""Images that pass through the trunk at once on a CPU where nothing is kept of them: of more, its caches hold too
+little."""
 
 
 class TrunkMemory:
@@ -18,8 +19,8 @@ class TrunkMemory:
 
     A frozen trunk gives the same of the same image, whoever asks: a teacher, a second network, an evaluation. Images
     pass one by one, so that what is given does not depend on what else is in the batch, and so not on what is kept;
-    and it is of half precision, kept or not. When ``limit`` bytes are full, new maps are given but not kept. What will
-    not come again passes in a block of :class:`seen_once`.
+    and it is of half precision, kept or not. When ``limit`` bytes are full, new maps are given but not kept. Only what
+    passes in a block of :class:`seen_once` passes together, in full precision.
 
     Only for trunks in evaluation mode that nothing changes from outside, and for images that need no gradient.
     """
@@ -43,8 +44,9 @@ class TrunkMemory:
         with torch.autocast(x.device.type, enabled=False):
             images = x.detach().float()
             if self.rests:
+                parts = images.split(TOGETHER) if images.device.type == "cpu" else [images]
                 with torch.no_grad():
-                    return torch.cat([_single_map(trunk(part)) for part in images.split(TOGETHER)]).float()
+                    return torch.cat([_single_map(trunk(part)) for part in parts]).float()
             keys = [_key(image) for image in images.cpu()]
             maps = [self._of(key, image, trunk) for key, image in zip(keys, images, strict=True)]
             return torch.stack(maps).float()
@@ -69,15 +71,15 @@ class seen_once:
 
     def __init__(self, model: nn.Module) -> None:
         found = (getattr(module, "memory", None) for module in model.modules())
-        self.memories = [memory for memory in found if isinstance(memory, TrunkMemory)]
+        self.before = {memory: memory.rests for memory in found if isinstance(memory, TrunkMemory)}
 
     def __enter__(self) -> None:
-        for memory in self.memories:
+        for memory in self.before:
             memory.rests = True
 
     def __exit__(self, *_: object) -> None:
-        for memory in self.memories:
-            memory.rests = False
+        for memory, rested in self.before.items():
+            memory.rests = rested
 
 
 def _single_map(given: Any) -> Tensor:

@@ -15,7 +15,7 @@ def estimate_seconds(trainer: Trainer, fresh_steps: int | None = None) -> float 
     Args:
         trainer: before its run.
         fresh_steps: so many steps are like one whose views were never seen, all others like one whose views are
-            remembered; None: all are like the former.
+            remembered; None: all are like the former. What a last round does differently is timed by itself.
     """
     rest = trainer.feed.steps - trainer.step
     if rest < 2:
@@ -35,5 +35,10 @@ def estimate_seconds(trainer: Trainer, fresh_steps: int | None = None) -> float 
     fresh = seconds(batch)
     if fresh_steps is None:
         return 1.1 * fresh * rest
-    again = min(fresh, seconds(batch))
-    return 1.1 * (again * rest + (fresh - again) * min(rest, fresh_steps))
+    rounds, again = trainer.feed.rounds, min(fresh, seconds(batch))
+    last = rounds.count - 1
+    late = trainer.feed.steps - max(trainer.step, rounds.first(last)) if last else 0
+    early = rest - late
+    anew = min(early, fresh_steps * trainer.fabric.world_size)  # each process remembers what it saw itself
+    refining = late * seconds(batch._replace(round=last)) if late else 0.0
+    return 1.1 * (again * early + (fresh - again) * anew + refining)

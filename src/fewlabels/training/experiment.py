@@ -14,6 +14,7 @@ from fewlabels.augment.views import Normalize, View, make_view
 from fewlabels.data.dataset import TRAIN, ArrayImages, Dataset
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.store import Store, open_store
+from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method, make_parameters
 from fewlabels.methods.method import Method, Network, Problem
 from fewlabels.models.build import ModelSpec, build
@@ -128,6 +129,12 @@ def prepare(
     kind = load_method(options.method, task.name)
     split = task.draw(dataset, options, kind)
     parameters = make_parameters(kind, options.parameters, len(dataset.classes))
+    boxes = kind.network(parameters).boxes
+    if boxes is not None and boxes.source == "network" and options.backbone_lr == 0:
+        raise UserError(
+            "--backbone-lr 0 would leave the network that finds boxes as it begins, for it has that learning rate too; "
+            "--freeze keeps pretrained layers as they are"
+        )
     channels = 1 if is_grey(dataset) and options.weights == "none" else 3
     weights = resolve_weights(options.backbone, options.weights, channels, options.image_size)
     memory = int((options.memory or _free_memory() / 4) * 2**30)
@@ -174,12 +181,10 @@ def state_problem(options: TrainOptions, dataset: Dataset, split: LabelSplit, po
     """What the method is told; ``pooled`` are its parameters where it looks at the unlabelled pool, else None."""
     assert options.steps is not None
     assert options.batch_size is not None
-    assert options.backbone_lr is not None
     seen = options.steps * options.batch_size * pooled.mu if pooled is not None else 0
     return Problem(
-        len(dataset.classes), len(dataset), len(split.labelled), seen / max(1, len(split.pool)), options.steps,
-        options.backbone_lr,
-    )  # fmt: skip
+        len(dataset.classes), len(dataset), len(split.labelled), seen / max(1, len(split.pool)), options.steps
+    )
 
 
 def _free_memory() -> float:

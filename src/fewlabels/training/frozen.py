@@ -56,7 +56,7 @@ def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool
 def remembers_all(model: Classifier, images: Images, num_images: int, viewed: int) -> bool:
     """Is there room for the last maps of all images as they are, and of a few views for each of ``viewed``?
 
-    What a method makes of them itself, as crops and erased images, comes on top.
+    What a method makes of them itself and looks at as often, as erased images, comes on top.
     """
     trunk = model.trunks()[0]
     with evaluating(trunk):

@@ -23,18 +23,21 @@ class Optimisation:
 
 
 def parameter_groups(method: nn.Module, how: Optimisation) -> list[dict]:
-    """Four groups at most: head or backbone, with weight decay or (vectors: biases, normalisation) without.
+    """Head or backbone or second network, with weight decay or (vectors: biases, normalisation) without.
 
     A second network that finds boxes has the backbone's learning rate in all of its layers, as its papers have one for
     the whole of it: the large weights of their losses are made for small steps, its sigmoids saturate under large ones.
     """
-    groups: dict[tuple[float, float], dict] = {}
+    groups: dict[tuple[float, float, bool], dict] = {}
     for name, weight in method.named_parameters():
         if not weight.requires_grad:
             continue
-        lr = how.backbone_lr if {"backbone", "locator"} & set(name.split(".")) else how.lr
+        parts = name.split(".")
+        located = "locator" in parts
+        lr = how.backbone_lr if located or "backbone" in parts else how.lr
         decay = how.weight_decay if weight.ndim > 1 else 0.0
-        group = groups.setdefault((lr, decay), {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay})
+        fresh = {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay, "locator": located}
+        group = groups.setdefault((lr, decay, located), fresh)
         group["params"].append(weight)
     return list(groups.values())
 
@@ -67,10 +70,10 @@ def lr_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
     return 1.0
 
 
-def set_lr(optimizer: Optimizer, factor: float) -> None:
-    """Give every group its base learning rate times the factor."""
+def set_lr(optimizer: Optimizer, factor: float, locator_lr: float | None = None) -> None:
+    """Give every group its base learning rate times the factor; a second network for boxes another, where there is."""
     for group in optimizer.param_groups:
-        group["lr"] = group["base_lr"] * factor
+        group["lr"] = factor * (group["base_lr"] if locator_lr is None or not group["locator"] else locator_lr)
 
 
 def clip_gradient(optimizer: Optimizer, norm: float) -> None:

@@ -47,8 +47,8 @@ class LCHPParameters(Parameters):
         least=2, most=100,
     )  # fmt: skip
     refine_lr: float = parameter(
-        2e-3, "learning rate of the second stage, by the weight of its loss; it falls with that of the run (the "
-        "paper's is constant, on ImageNet 2e-4)", least=0,
+        2e-3, "learning rate of the second stage, on the run's schedule (the paper's is constant, on ImageNet 2e-4)",
+        least=0,
     )  # fmt: skip
     scaling: bool = parameter(True, "strong view: scale each axis by 80 to 120 % (Table 6)")
     translation: bool = parameter(True, "strong view: crop or pad each side by up to 25 % (Table 6)")
@@ -109,6 +109,10 @@ class LCHP(LocalizingMethod):
             if self.initialised is not None:
                 self.initialised.restart(self.locator)
 
+    def locator_lr(self, number: int) -> float | None:
+        """The second stage has its own."""
+        return self.p.refine_lr if self.refines(number) else None
+
     @property
     def locator(self) -> Classifier:
         assert self.model.locator is not None
@@ -146,12 +150,7 @@ class LCHP(LocalizingMethod):
         kept = kept & box_aware.is_box(target)
         with evaluating(self.locator), seen_once(self.locator):
             found = self.locator(box_aware.move_images(x, movement)).float()
-        return Losses({"consistency": self.weight * consistency_loss(found, target, kept)}, kept)
-
-    @property
-    def weight(self) -> float:
-        """Of the second stage's loss: what makes ``refine_lr`` of the localiser's learning rate."""
-        return self.p.refine_lr / self.problem.backbone_lr if self.problem.backbone_lr else 0.0
+        return Losses({"consistency": consistency_loss(found, target, kept)}, kept)
 
     @torch.no_grad()
     def high_quality(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

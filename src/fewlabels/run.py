@@ -81,6 +81,7 @@ def train(
     progress.start(trainer.step, estimate_seconds(trainer, prepared.fresh_steps))
     with progress:
         trainer.run()
+    progress.say(f"labelling all {len(dataset)} images")
     if fabric.is_global_zero:
         finish(out, config, prepared, trainer, plain)
     fabric.barrier()

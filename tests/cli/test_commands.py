@@ -167,8 +167,9 @@ def test_a_run_says_how_long_it_will_take_before_it_begins(call: Call, digits: P
     answer = call("train", digits, "--method", "supervised", "--out", tmp_path / "run", *FAST)
     assert answer.code == 0
     assert answer.err == ""
-    first = answer.out.splitlines()[0]
+    first, *others = answer.out.splitlines()
     assert first.startswith("training 10 steps, about ")
+    assert "labelling all 66 images" in others  # the rest of the time, which grows with the images and not the steps
 
 
 def test_a_run_folder_inside_the_data_is_not_data(call: Call, own_digits: Path, trained: Path) -> None:

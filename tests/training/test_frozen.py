@@ -1,6 +1,7 @@
 """A frozen trunk is asked once."""
 
 import json
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -135,8 +136,13 @@ def test_where_not_all_can_be_remembered_the_run_says_so(
 ) -> None:
     monkeypatch.setattr(frozen, "MEMORY", room)
     said: list[str] = []
+    fresh: list[int | None] = []
+    monkeypatch.setattr("fewlabels.run.estimate_seconds", lambda _, fresh_steps: fresh.append(fresh_steps))
     options = case_options(write_tiny(tmp_path), Case("localize", "cam"), tmp_path / "run", freeze=True)
     train(options, say=said.append)
+    labelled = json.loads((tmp_path / "run" / "metrics.json").read_text())["train"]["num_labels"]
+    assert options.batch_size is not None
+    assert fresh == [ceil(2 * labelled / options.batch_size) if room > 1000 else None]
     assert any("not all maps of so many images can be kept" in line for line in said) == (room == 1000)
 
 

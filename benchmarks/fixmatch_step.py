@@ -46,10 +46,10 @@ from fewlabels.methods.method import Batch
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.precision import choose_precision
 from fewlabels.options import TrainOptions
+from fewlabels.run.assemble import assemble
+from fewlabels.run.defaults import decide
+from fewlabels.run.experiment import facts_of, prepare
 from fewlabels.tasks.task import load_task
-from fewlabels.training.assemble import assemble
-from fewlabels.training.defaults import decide
-from fewlabels.training.experiment import facts_of, prepare
 from fewlabels.training.feed import Feed
 from fewlabels.training.machine import keep_freed_memory, make_deterministic, make_fabric
 from fewlabels.training.optimisation import lr_factor

@@ -9,7 +9,7 @@ from tests.tiny import tiny_options, write_tiny
 
 from fewlabels.cli.methods import describe
 from fewlabels.methods import catalogue
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 
 def test_the_example_is_found_described_and_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

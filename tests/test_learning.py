@@ -11,7 +11,7 @@ import pytest
 from tests.tiny import TRAINING
 
 from fewlabels.options import TrainOptions
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 PARAMETERS = {"dmt": {"labelled_weight": 50.0}}
 """Settings other than the paper's, see docs/results.md."""

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, ArrayImages, Dataset
-from fewlabels.data.scenes import draw_scenes
+from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.methods.catalogue import TASKS, load_method, method_files
 from fewlabels.methods.method import Method
 from fewlabels.options import TrainOptions

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from fewlabels.errors import UserError
     from fewlabels.estimator import FewLabelsClassifier
     from fewlabels.options import TrainOptions
-    from fewlabels.prediction import evaluate, predict
-    from fewlabels.run import train
+    from fewlabels.run.predict import evaluate, predict
+    from fewlabels.run.train import train
 
 __version__ = "0.1.0"
 __all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "evaluate", "predict", "train"]
@@ -20,9 +20,9 @@ _HOME = {
     "FewLabelsClassifier": "fewlabels.estimator",
     "TrainOptions": "fewlabels.options",
     "UserError": "fewlabels.errors",
-    "evaluate": "fewlabels.prediction",
-    "predict": "fewlabels.prediction",
-    "train": "fewlabels.run",
+    "evaluate": "fewlabels.run.predict",
+    "predict": "fewlabels.run.predict",
+    "train": "fewlabels.run.train",
 }
 
 

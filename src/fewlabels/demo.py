@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fewlabels.errors import UserError
+from fewlabels.files import write_json, write_text
 from fewlabels.options import TrainOptions
 from fewlabels.report.page import render
 from fewlabels.report.summary import read_summary
-from fewlabels.run import train
-from fewlabels.training.files import write_json, write_text
+from fewlabels.run.train import train
 
 STEPS = 800
 """Fewer than by default, so that six runs end within three minutes on two cores."""

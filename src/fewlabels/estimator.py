@@ -14,10 +14,10 @@ from fewlabels.data.dataset import TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method
 from fewlabels.options import TrainOptions
-from fewlabels.prediction import all_answers
-from fewlabels.report.ledger import read_ledger
-from fewlabels.report.saved_model import load_model
-from fewlabels.run import train
+from fewlabels.run.ledger import read_ledger
+from fewlabels.run.predict import all_answers
+from fewlabels.run.saved_model import load_model
+from fewlabels.run.train import train
 from fewlabels.tasks.task import load_task
 from fewlabels.training.machine import pick_device
 

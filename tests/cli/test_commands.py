@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests.cli.conftest import FAST, NAMES, Call, write_digits
 
-from fewlabels.training import files
+from fewlabels import files
 
 
 def table(text: str) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ from tests.cli.conftest import Call
 from tests.tiny import sha256, tiny_options, write_tiny
 
 from fewlabels.options import TrainOptions
-from fewlabels.run import train
+from fewlabels.run.train import train
 from fewlabels.training import checkpoint
 from fewlabels.training.checkpoint import Checkpoint
 

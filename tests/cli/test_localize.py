@@ -186,7 +186,7 @@ def test_a_classifier_of_task_classify_has_maps_too(spots: Path, tmp_path: Path,
 
 def test_a_turned_image_has_its_boxes_in_the_pixels_of_its_file(tmp_path: Path) -> None:
     """Orientation 6 shows the file turned by a quarter: its boxes turn with it, and what is written turns back."""
-    from fewlabels.data.frames import frames
+    from fewlabels.data.pixels.frames import frames
     from fewlabels.data.read import read
     from fewlabels.data.true_boxes import read_boxes
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fewlabels.data.check import check
-from fewlabels.data.faults import DataFaults
+from fewlabels.data.labels.faults import DataFaults
 from fewlabels.data.read import read
 from fewlabels.errors import UserError
 

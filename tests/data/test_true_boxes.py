@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from fewlabels.data.dataset import ArrayImages, Dataset
-from fewlabels.data.folder import read_folder
+from fewlabels.data.known.scenes import draw_scenes
+from fewlabels.data.labels.folder import read_folder
 from fewlabels.data.read import read
-from fewlabels.data.scenes import draw_scenes
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions

@@ -14,7 +14,7 @@ from fewlabels.cli.methods import describe
 from fewlabels.errors import Interrupted
 from fewlabels.methods.catalogue import parameter_names
 from fewlabels.options import TrainOptions
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from fewlabels.methods.method import Batch, Labelled, Losses, Method, Parameters
 from fewlabels.methods.thresholds import CurriculumThresholds, SelfAdaptiveThresholds
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.randomness import Draws
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 METHODS = list(method_files())
 TRAINING = [name for name in METHODS if load_method(name).trains]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.tiny import TRAINING, Case, case_options, tiny_dataset
 
 from fewlabels.options import TrainOptions
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 
 def options(root: Path, case: Case, out: Path) -> TrainOptions:

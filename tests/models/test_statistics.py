@@ -10,7 +10,7 @@ from tests.tiny import Case, case_options, tiny_dataset, write_tiny
 from torch import nn
 
 from fewlabels.models.statistics import rest_statistics
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 
 def test_resting_statistics_normalise_training_too() -> None:

@@ -77,7 +77,7 @@ def pretended(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
         (out / "config.yaml").write_text(yaml.safe_dump(config))
         return out
 
-    monkeypatch.setattr("fewlabels.run.train", train)
+    monkeypatch.setattr("fewlabels.run.train.train", train)
     return study
 
 

@@ -25,7 +25,7 @@ def no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def begin(options: TrainOptions, *_: object, **__: object) -> None:
         raise Began(options)
 
-    monkeypatch.setattr("fewlabels.run.train", begin)
+    monkeypatch.setattr("fewlabels.run.train.train", begin)
 
 
 def type_in(command: str, root: Path, draw: int) -> TrainOptions:

@@ -14,7 +14,7 @@ from tests.report.test_page import HOSTILE, _Page
 from tests.tiny import tiny_options
 
 from fewlabels.data.dataset import TEST, TRAIN, ArrayImages, Dataset
-from fewlabels.data.scenes import draw_scenes
+from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method
 from fewlabels.models.localizer import Localizer
@@ -25,10 +25,10 @@ from fewlabels.report.framed import STYLES, Drawn, framed
 from fewlabels.report.iou_histogram import iou_histogram
 from fewlabels.report.page import Example, RunSummary, read_summary, render
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run import train
+from fewlabels.run.defaults import decide
+from fewlabels.run.experiment import facts_of, prepare
+from fewlabels.run.train import train
 from fewlabels.tasks.task import Outcome, load_task, predict_all
-from fewlabels.training.defaults import decide
-from fewlabels.training.experiment import facts_of, prepare
 
 CPU = torch.device("cpu")
 TRAINED, TESTED, SIZE = 40, 20, 32

@@ -36,10 +36,10 @@ from fewlabels.report.maps import looked_at, mapped
 from fewlabels.report.page import RunSummary, read_summary, render
 from fewlabels.report.scatter import scatter
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run import train
+from fewlabels.run.defaults import decide
+from fewlabels.run.experiment import Prepared, facts_of, prepare
+from fewlabels.run.train import train
 from fewlabels.tasks.task import load_task, predict_all
-from fewlabels.training.defaults import decide
-from fewlabels.training.experiment import Prepared, facts_of, prepare
 
 HOSTILE = '<script>alert("1")</script>'
 CPU = torch.device("cpu")

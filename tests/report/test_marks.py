@@ -15,23 +15,23 @@ from tests.tiny import tiny_options
 from torch import nn
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, ArrayImages, Dataset
-from fewlabels.data.scenes import draw_scenes
+from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method
 from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.precision import choose_precision
 from fewlabels.report.class_heat import class_mapped, most_probable, shown_maps
 from fewlabels.report.histogram import histogram
-from fewlabels.report.ledger import read_ledger
 from fewlabels.report.marking import BINS, Histogram, MarkCounts, Marking, Precision
 from fewlabels.report.marks import histograms
 from fewlabels.report.marks_gallery import MarksGallery
 from fewlabels.report.page import Example, RunSummary, read_summary, render
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run import train
+from fewlabels.run.defaults import decide
+from fewlabels.run.experiment import facts_of, prepare
+from fewlabels.run.ledger import read_ledger
+from fewlabels.run.train import train
 from fewlabels.tasks.task import Predictions, load_task
-from fewlabels.training.defaults import decide
-from fewlabels.training.experiment import facts_of, prepare
 
 CPU = torch.device("cpu")
 NAMES = tuple(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])

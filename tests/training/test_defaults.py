@@ -6,7 +6,7 @@ import pytest
 
 from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions
-from fewlabels.training.defaults import Facts, decide
+from fewlabels.run.defaults import Facts, decide
 
 ASKED = TrainOptions(data="folder", method="fixmatch")
 PICTURES = Facts(short_side=28, flip="none", accelerated=False, trains=True)

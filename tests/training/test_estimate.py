@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fewlabels.methods.method import Losses
-from fewlabels.training.estimate import estimate_seconds
+from fewlabels.run.estimate import estimate_seconds
 from fewlabels.training.rounds import Rounds
 
 FRESH, AGAIN, REFINING = 2.0, 0.25, 3.0

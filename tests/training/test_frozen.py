@@ -14,7 +14,7 @@ from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.small_cnn import SmallCNN
 from fewlabels.models.weights import resolve_weights
-from fewlabels.run import train
+from fewlabels.run.train import train
 from fewlabels.training import frozen
 from fewlabels.training.frozen import kept_views
 
@@ -137,7 +137,7 @@ def test_where_not_all_can_be_remembered_the_run_says_so(
     monkeypatch.setattr(frozen, "MEMORY", room)
     said: list[str] = []
     fresh: list[int | None] = []
-    monkeypatch.setattr("fewlabels.run.estimate_seconds", lambda _, fresh_steps: fresh.append(fresh_steps))
+    monkeypatch.setattr("fewlabels.run.train.estimate_seconds", lambda _, fresh_steps: fresh.append(fresh_steps))
     options = case_options(write_tiny(tmp_path), Case("localize", "cam"), tmp_path / "run", freeze=True)
     train(options, say=said.append)
     labelled = json.loads((tmp_path / "run" / "metrics.json").read_text())["train"]["num_labels"]

@@ -13,7 +13,7 @@ from tests.tiny import sha256, tiny_options, write_tiny
 from fewlabels.errors import UserError
 from fewlabels.methods.method import Batch, Losses, Unlabelled
 from fewlabels.models.averaging import WeightAverage
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 
 def silent(_: str) -> None:

@@ -28,7 +28,7 @@ def run(parser: Parser, argv: list[str]) -> None:
     args = parser.parse(argv)
     from fewlabels.data.dataset import SPLITS
     from fewlabels.options import TrainOptions
-    from fewlabels.prediction import evaluate
+    from fewlabels.run.predict import evaluate
 
     names = ("data", "labels", "boxes", "root", "skip_bad", "device")
     options = TrainOptions(**{name: getattr(args, name) for name in names})

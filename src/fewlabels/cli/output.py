@@ -18,7 +18,7 @@ def check_place(out: str | None) -> None:
 
 def write_result(text: str, out: str | None, what: str) -> None:
     """Write the text, and say in a line what is now in the file."""
-    from fewlabels.training.files import write_text
+    from fewlabels.files import write_text
 
     if out is None:
         sys.stdout.write(text)

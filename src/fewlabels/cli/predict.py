@@ -21,7 +21,7 @@ def run(parser: Parser, argv: list[str]) -> None:
     """Write path, label and confidence for every image."""
     args = parser.parse(argv)
     check_place(args.out)
-    from fewlabels.prediction import predict
+    from fewlabels.run.predict import predict
 
     predicted, notes = predict(Path(args.run), Path(args.images), args.device, args.skip_bad)
     for note in notes:

@@ -19,9 +19,9 @@ def run(parser: Parser, argv: list[str]) -> None:
     args = parser.parse(argv)
     check_place(args.out)
     from fewlabels.errors import UserError
+    from fewlabels.files import write_text
     from fewlabels.report.page import render
     from fewlabels.report.summary import read_summary
-    from fewlabels.training.files import write_text
 
     pages = [Path(run) / "report.html" for run in args.runs]
     for page in pages:

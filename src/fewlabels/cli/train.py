@@ -41,7 +41,7 @@ def run(parser: Parser, argv: list[str]) -> None:
     """Train, and say where the report is."""
     options, resume = read_options(parser, argv)
     from fewlabels.cli.verdict import verdict
-    from fewlabels.run import train
+    from fewlabels.run.train import train
 
     out = train(options, resume, say=lambda line: print(line, flush=True))
     print(verdict(out))

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.data.dataset import TEST, TRAIN, UNKNOWN, UNLABELLED, VAL, Dataset
-from fewlabels.data.decode import Progress
-from fewlabels.data.faults import DataFaults, Fault, Note, one_line
-from fewlabels.data.folder import survey
-from fewlabels.data.official_lists import OfficialLists, survey_lists
+from fewlabels.data.known.official_lists import OfficialLists, survey_lists
+from fewlabels.data.labels.faults import DataFaults, Fault, Note, one_line
+from fewlabels.data.labels.folder import survey
+from fewlabels.data.pixels.decode import Progress
 from fewlabels.data.read import find
 from fewlabels.data.true_boxes import read_boxes
 from fewlabels.options import TrainOptions

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from fewlabels.data.adapt import adapt
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.decode import Progress
-from fewlabels.data.folder import accept, read_folder
-from fewlabels.data.known import REGISTRY
-from fewlabels.data.official_lists import OfficialLists, survey_lists
+from fewlabels.data.known.official_lists import OfficialLists, survey_lists
+from fewlabels.data.known.single_label import REGISTRY
+from fewlabels.data.labels.folder import accept, read_folder
+from fewlabels.data.pixels.decode import Progress
 from fewlabels.errors import UserError
 
 
@@ -23,7 +23,7 @@ def read(
 
     Args:
         data: folder, or one of ``KNOWN_NAMES``.
-        labels: CSV for a folder, see :func:`fewlabels.data.folder.read_folder`.
+        labels: CSV for a folder, see :func:`fewlabels.data.labels.folder.read_folder`.
         root: where the files of known data sets lie.
         skip_bad: leave out faulty images instead of raising.
         progress: called with (done, total) while images are decoded.

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from fewlabels.data.check import Report
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.decode import Progress
-from fewlabels.data.faults import Note
-from fewlabels.data.folder import accept
-from fewlabels.data.known_marks import REGISTRY
-from fewlabels.data.marks_folder import survey_marks
-from fewlabels.data.official_marks import OfficialMarks, survey_official
+from fewlabels.data.known.multi_label import REGISTRY
+from fewlabels.data.known.official_marks import OfficialMarks, survey_official
+from fewlabels.data.labels.faults import Note
+from fewlabels.data.labels.folder import accept
+from fewlabels.data.labels.marks_folder import survey_marks
+from fewlabels.data.pixels.decode import Progress
 
 
 def read_marks(
@@ -19,7 +19,7 @@ def read_marks(
 
     Args:
         data: folder, or one of ``KNOWN_MARKS_NAMES``.
-        labels: CSV for a folder, see :func:`fewlabels.data.marks_csv.read_marks_csv`; None: its ``labels.csv``.
+        labels: CSV for a folder, see :func:`fewlabels.data.labels.marks_csv.read_marks_csv`; None: its ``labels.csv``.
         root: where the files of known data sets lie.
         skip_bad: leave out faulty images instead of raising.
         progress: called with (done, total) while images are decoded.

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fewlabels.data.boxes_csv import Boxes, BoxRow, has_box_columns, read_box_csv
-from fewlabels.data.csv_rows import ImageIndex
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.faults import DataFaults, Fault, Note, shortened
-from fewlabels.data.frames import frames
-from fewlabels.data.imagenet_wsol import is_localization, read_localization
-from fewlabels.data.known_boxes import known_boxes
+from fewlabels.data.known.boxes import known_boxes
+from fewlabels.data.known.imagenet_wsol import is_localization, read_localization
+from fewlabels.data.labels.boxes_csv import Boxes, BoxRow, has_box_columns, read_box_csv
+from fewlabels.data.labels.csv_rows import ImageIndex
+from fewlabels.data.labels.faults import DataFaults, Fault, Note, shortened
+from fewlabels.data.pixels.frames import frames
 from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions
 
@@ -56,7 +56,7 @@ def read_boxes(dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
     Args:
         dataset: what ``options.data`` and ``options.labels`` name.
         options: ``data``, ``labels``, ``root``, ``boxes`` (a CSV, or ``localization.txt`` as in
-            :mod:`fewlabels.data.imagenet_wsol`) and ``skip_bad``, which goes on without faulty rows.
+            :mod:`fewlabels.data.known.imagenet_wsol`) and ``skip_bad``, which goes on without faulty rows.
 
     Raises:
         UserError: there is no such file; as DataFaults, something is wrong with it or with a row.

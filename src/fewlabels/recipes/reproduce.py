@@ -12,9 +12,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from fewlabels.errors import UserError, nearest
+from fewlabels.files import write_text
 from fewlabels.options import read_config
 from fewlabels.recipes.table import MODEL, Cell, Table, load_table
-from fewlabels.training.files import write_text
 
 Record = dict[str, Any]
 METRICS = {
@@ -72,7 +72,7 @@ def reproduce(
 
 def _train(cell: Cell, draw: int, runs: Path, say: Callable[[str], None]) -> Path:
     """Train a cell, and before it the run that it begins from; what is finished is not done again."""
-    from fewlabels.run import train
+    from fewlabels.run.train import train
 
     options = cell.options
     if cell.start is not None:

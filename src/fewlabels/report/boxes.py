@@ -17,8 +17,8 @@ from fewlabels.report.boxing import BINS, Boxed, Boxing, Corners
 from fewlabels.report.gallery import Gallery, drawn
 from fewlabels.report.heat import overlay
 from fewlabels.report.maps import SMALLEST
+from fewlabels.run.experiment import Prepared
 from fewlabels.tasks.task import Outcome
-from fewlabels.training.experiment import Prepared
 
 MOST, MOST_UNSURE = 12, 6
 

@@ -11,7 +11,7 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features
 from fewlabels.report.gallery import Gallery, drawn
 from fewlabels.report.looking import Embedding, Point
-from fewlabels.training.experiment import Plain
+from fewlabels.run.experiment import Plain
 
 MOST, FEWEST = 400, 10
 """Images in the plane; with fewer than the least there is nothing to see."""

@@ -10,8 +10,8 @@ from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, Dataset
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.example import Example
 from fewlabels.report.thumbnail import thumbnail
+from fewlabels.run.experiment import Prepared
 from fewlabels.tasks.task import Predictions
-from fewlabels.training.experiment import Prepared
 
 PER_CLASS = 4
 """Images shown per class among the most and the least confident."""

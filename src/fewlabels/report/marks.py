@@ -9,8 +9,8 @@ from fewlabels.report.class_heat import class_mapped
 from fewlabels.report.marking import BINS, Histogram, MarkCounts, Marking, Precision
 from fewlabels.report.marks_gallery import MarksGallery
 from fewlabels.report.summary import RunSummary
+from fewlabels.run.experiment import Prepared
 from fewlabels.tasks.task import Outcome, about_method
-from fewlabels.training.experiment import Prepared
 
 MOST_PRESENT, MOST_ABSENT = 50, 6
 """Classes whose surest unknown marks are shown."""

@@ -8,8 +8,8 @@ from fewlabels.data.dataset import PRESENT, UNKNOWN
 from fewlabels.report.example import Example
 from fewlabels.report.gallery import PER_CLASS, pixels
 from fewlabels.report.thumbnail import thumbnail
+from fewlabels.run.experiment import Prepared
 from fewlabels.tasks.task import Predictions
-from fewlabels.training.experiment import Prepared
 
 Mark = tuple[int, int]
 """Row of the image, index of the class."""

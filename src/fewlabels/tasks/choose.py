@@ -40,9 +40,9 @@ def _guess(options: TrainOptions) -> str:
 
 def has_marks(data: Path, labels: str | None) -> bool:
     """Do the data, a folder or the name of a known data set, have several labels per image, without a doubt?"""
-    from fewlabels.data.known import KNOWN_NAMES
-    from fewlabels.data.known_marks import KNOWN_MARKS_NAMES
-    from fewlabels.data.marks_csv import is_marks_csv
+    from fewlabels.data.known.multi_label import KNOWN_MARKS_NAMES
+    from fewlabels.data.known.single_label import KNOWN_NAMES
+    from fewlabels.data.labels.marks_csv import is_marks_csv
 
     csv = Path(labels) if labels else data / "labels.csv"
     name = data.as_posix().lower()

@@ -23,14 +23,14 @@ from fewlabels.models.inference import features, probabilities
 from fewlabels.options import TrainOptions
 from fewlabels.report.embedding import embedding
 from fewlabels.report.gallery import Gallery
-from fewlabels.report.ledger import split_names
 from fewlabels.report.looking import Looking
 from fewlabels.report.maps import mapped
 from fewlabels.report.perturbed import perturbed
 from fewlabels.report.summary import RunSummary
+from fewlabels.run.experiment import Plain, Prepared
+from fewlabels.run.ledger import split_names
 from fewlabels.tasks.choose import has_marks
 from fewlabels.tasks.task import Answers, Outcome, Predictions, Table, Task, about_method
-from fewlabels.training.experiment import Plain, Prepared
 
 
 class Classify(Task):

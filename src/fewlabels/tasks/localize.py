@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED, Dataset
-from fewlabels.data.frames import frames
+from fewlabels.data.pixels.frames import frames
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
@@ -24,9 +24,9 @@ from fewlabels.models.regions import crop_and_resize, has_area
 from fewlabels.options import TrainOptions
 from fewlabels.report.boxes import summarise_boxes
 from fewlabels.report.summary import RunSummary
+from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.tasks.classify import Classify
 from fewlabels.tasks.task import Answers, Outcome, Predictions, Table
-from fewlabels.training.experiment import Plain, Prepared
 
 CORNERS = ("x0", "y0", "x1", "y1")
 """In files: pixels of the stored image, before any EXIF rotation."""

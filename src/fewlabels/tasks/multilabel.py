@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, Dataset
-from fewlabels.data.known_proportion import drop_marks
+from fewlabels.data.labels.known_proportion import drop_marks
 from fewlabels.data.read_marks import read_marks
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
@@ -23,11 +23,11 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import logits
 from fewlabels.options import TrainOptions
 from fewlabels.randomness import key_of, permutation
-from fewlabels.report.ledger import split_names
 from fewlabels.report.marks import summarise_marks
 from fewlabels.report.summary import RunSummary
+from fewlabels.run.experiment import Plain, Prepared
+from fewlabels.run.ledger import split_names
 from fewlabels.tasks.task import Answers, Outcome, Predictions, Table, Task
-from fewlabels.training.experiment import Plain, Prepared
 
 _WORDS = {PRESENT: "1", ABSENT: "0", UNKNOWN: ""}
 

@@ -18,7 +18,7 @@ from fewlabels.options import TrainOptions
 
 if TYPE_CHECKING:
     from fewlabels.report.summary import RunSummary
-    from fewlabels.training.experiment import Plain, Prepared
+    from fewlabels.run.experiment import Plain, Prepared
 
 
 class Answers(NamedTuple):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fewlabels.errors import UserError
-from fewlabels.training.files import flush
+from fewlabels.files import flush
 
 _FILES = ("tensors.safetensors", "state.json")
 

@@ -9,9 +9,9 @@ import timm
 import torch
 from torch import Tensor
 
-from fewlabels.data import array_cache
-from fewlabels.data.cache import cache_folder
-from fewlabels.data.store import MemoryStore
+from fewlabels.data.pixels import array_cache
+from fewlabels.data.pixels.cache import cache_folder
+from fewlabels.data.pixels.store import MemoryStore
 from fewlabels.models.classifier import Classifier
 from fewlabels.training.images import Images
 

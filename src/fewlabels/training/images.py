@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.augment.views import Normalize
-from fewlabels.data.store import Store
+from fewlabels.data.pixels.store import Store
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from fewlabels.models.localizer import Localizer, box_head
 from fewlabels.models.memory import TrunkMemory
 from fewlabels.models.regions import PseudoBoxes
 from fewlabels.randomness import Draws
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 FOUND = torch.tensor([[0.1, 0.2, 0.6, 0.7], [0.0, 0.0, 1.0, 1.0]], dtype=torch.float64)
 TARGET = torch.tensor([[0.2, 0.2, 0.5, 0.9], [0.0, 0.1, 1.0, 0.9]], dtype=torch.float64)

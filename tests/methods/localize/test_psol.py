@@ -13,7 +13,7 @@ from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.localizer import Localizer
 from fewlabels.randomness import Draws
-from fewlabels.run import train
+from fewlabels.run.train import train
 
 BOXES = [(1, 1, 4, 3), (3, 2, 6, 6), (2, 4, 5, 6)]
 """Columns and rows of the thing in each of three maps of 7 x 7."""

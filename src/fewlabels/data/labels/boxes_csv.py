@@ -1,0 +1,110 @@
+"""Read the boxes of images from a CSV that a person or a spreadsheet wrote."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from fewlabels.data.labels.csv_rows import (
+    RESERVED,
+    BadRow,
+    ImageIndex,
+    Row,
+    Table,
+    header_faults,
+    open_table,
+    values_of,
+)
+from fewlabels.data.labels.faults import Fault, Note
+from fewlabels.errors import UserError
+
+COLUMNS = ("x0", "y0", "x1", "y1")
+_FIRST_LINE = "path,x0,y0,x1,y1"
+_USED = frozenset(("path", *COLUMNS))
+
+
+class BoxRow(NamedTuple):
+    """One box as a file tells it."""
+
+    where: str
+    """``boxes.csv row 17``."""
+    path: str
+    box: tuple[float, ...]
+    """(x0, y0, x1, y1) in pixels of the stored image."""
+    size: tuple[float, float] | None = None
+    """Width and height of the image that the pixels are of, where it may be another than the one at hand."""
+
+
+@dataclass
+class Boxes:
+    """What a file tells of boxes; their images are not yet looked at."""
+
+    rows: list[BoxRow] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def has_box_columns(file: Path) -> bool:
+    """Whether its header names any of ``COLUMNS``, and no ``confidence``: boxes of a model are no true boxes.
+
+    Raises:
+        UserError: the file cannot be opened.
+    """
+    table = open_table(file, _FIRST_LINE)
+    names = [cell.lower() for cell in table.header.cells] if isinstance(table, Table) else []
+    return "confidence" not in names and any(name in COLUMNS for name in names)
+
+
+def read_box_csv(file: Path, index: ImageIndex) -> Boxes:
+    """Read the columns ``path,x0,y0,x1,y1``: a row per box, in pixels of the stored image.
+
+    A row whose four numbers are all empty says that its image has no box.
+
+    Args:
+        file: CSV in UTF-8 (with or without byte order mark) or UTF-16, delimited by comma, semicolon or tab.
+        index: the images that a row may name.
+
+    Raises:
+        UserError: the file cannot be opened. All else that may be wrong with it becomes a fault with its row.
+    """
+    if not file.is_file():
+        raise UserError(f"no file '{file}' with boxes; name a CSV whose first line is {_FIRST_LINE}")
+    boxes = Boxes()
+    table = open_table(file, _FIRST_LINE)
+    if isinstance(table, Fault):
+        boxes.faults.append(table)
+        return boxes
+    names = [cell.lower() for cell in table.header.cells]
+    boxes.faults += header_faults(table.header, names, ("path", *COLUMNS), _FIRST_LINE)
+    if boxes.faults:
+        return boxes
+    if unused := [name for name in names if name and name not in (*RESERVED, "label")]:
+        boxes.notes.append(Note("", f"{file.name}: not used: column {', '.join(map(repr, unused))}"))
+    for row in table.rows:
+        try:
+            if read := _read_row(row, names, index):
+                boxes.rows.append(read)
+        except BadRow as bad:
+            boxes.faults.append(Fault(row.where, *bad.args))
+    return boxes
+
+
+def _read_row(row: Row, names: Sequence[str], index: ImageIndex) -> BoxRow | None:
+    values = values_of(row, names, _USED)
+    path = index.find(values["path"])
+    cells = [values.get(name, "") for name in COLUMNS]
+    if not any(cells):
+        return None
+    return BoxRow(row.where, path, tuple(_number(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)))
+
+
+def _number(name: str, cell: str) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        what = f"{name} is '{cell}', which is not a number" if cell else f"{name} is empty"
+        raise BadRow(what, "write x0,y0,x1,y1 in pixels, or leave all four empty where there is no box")
+    return number

@@ -1,0 +1,144 @@
+"""Find the images under a folder, and look at every one of them to the last byte."""
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from fewlabels.data.labels.faults import Fault, Note
+from fewlabels.data.pixels.decode import SUFFIXES, BadImage, Progress, decode, has_colour, in_threads
+from fewlabels.data.pixels.remember import Memory, Seen, Stamp
+from fewlabels.errors import UserError
+
+_OTHERS = ".heic .heif .avif .jp2 .jxl .svg .psd .ico .dng .cr2 .cr3 .nef .arw .dcm .exr .hdr"
+_UNREAD = frozenset(_OTHERS.split())
+"""Suffixes of pictures that are not read, so that leaving them out is not silent."""
+
+
+@dataclass
+class Found:
+    """The images of a folder, not yet looked at."""
+
+    files: list[str] = field(default_factory=list)
+    """Sorted POSIX paths relative to the folder."""
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def find_images(root: Path) -> Found:
+    """List the image files in a folder and all folders below it.
+
+    Hidden files and folders, files with other suffixes, and run folders are not data. Links are followed only to files
+    inside the folder.
+
+    Raises:
+        UserError: there is no such folder, or no image in it.
+    """
+    if not root.exists():
+        raise UserError(f"no folder '{root}'; give the folder that holds the images")
+    if not root.is_dir():
+        raise UserError(f"'{root}' is a file; give the folder that holds the images, unpacked")
+    found, unread = Found(), Counter[str]()
+    inside = root.resolve()
+
+    def refuse(error: OSError) -> None:
+        where = os.path.relpath(error.filename or root, root)
+        found.faults.append(Fault(where, f"cannot be opened ({error.strerror})", "make the folder readable"))
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        here = PurePosixPath(os.path.relpath(folder, root))
+        if not folders and not names and folder != str(root):
+            found.notes.append(Note("an empty folder", f"the folder '{here}' is empty"))
+        _prune(Path(folder), here, folders, inside, found)
+        for name in names:
+            suffix = os.path.splitext(name)[1].lower()
+            if name.startswith(".") or suffix not in SUFFIXES:
+                unread[suffix] += suffix in _UNREAD and not name.startswith(".")
+                continue
+            _add(Path(folder, name), str(here / name), inside, found)
+    found.files.sort()
+    found.faults.sort(key=lambda fault: fault.where)
+    for suffix, count in sorted(unread.items()):
+        if count:
+            text = f"{count} {suffix} files are not read; convert them to .jpg or .png if they are data"
+            found.notes.append(Note("", text))
+    if not found.files and not found.faults:
+        raise UserError(f"no image in '{root}' (looked for {', '.join(sorted(SUFFIXES))} in all folders)")
+    return found
+
+
+def _prune(folder: Path, here: PurePosixPath, folders: list[str], inside: Path, found: Found) -> None:
+    """Take out of ``folders``, in place, what is not to be entered."""
+    for name in list(folders):
+        link = (folder / name).is_symlink()
+        no_data = name.startswith(".") or is_run(folder / name)
+        if no_data or link:
+            folders.remove(name)
+        if no_data or not link:
+            continue
+        where = str(here / name)
+        if (folder / name).resolve().is_relative_to(inside):
+            found.notes.append(Note("", f"'{where}' is a link to another folder of the data and is not followed"))
+        else:
+            what = "is a link to a folder outside the data folder, which is not followed"
+            found.faults.append(Fault(where, what, "put the folder itself there, or delete the link"))
+
+
+def _add(file: Path, path: str, inside: Path, found: Found) -> None:
+    if any("\ud800" <= c <= "\udfff" for c in path):  # how Python shows bytes that are no UTF-8
+        found.faults.append(Fault(path, "the file name is not UTF-8", "rename it"))
+    elif not file.is_file():  # a broken link, or a pipe that would block whoever opens it
+        found.faults.append(Fault(path, "is a link to nothing, or no ordinary file", "replace or delete it"))
+    elif file.is_symlink() and not file.resolve().is_relative_to(inside):
+        found.faults.append(Fault(path, "is a link that leads out of the data folder", "put the file itself there"))
+    else:
+        found.files.append(path)
+
+
+def is_run(folder: Path) -> bool:
+    """Is this what a training run leaves behind?"""
+    return (folder / "config.yaml").is_file() and (
+        (folder / "metrics.json").is_file() or (folder / "checkpoint").is_dir()
+    )
+
+
+def look_at(root: Path, files: list[str], progress: Progress | None = None) -> dict[str, Seen]:
+    """Decode every image that was not seen before, on all cores; by path, in the order of ``files``."""
+    memory = Memory(root)
+    stamps: dict[str, Stamp] = {}
+    seen: dict[str, Seen] = {}
+    for path in files:
+        try:
+            stamps[path] = Stamp.of(root / path)
+        except OSError:
+            continue  # the file will say what is wrong with it when it is read
+        if known := memory.recall(path, stamps[path]):
+            seen[path] = known
+    new = [path for path in files if path not in seen]
+    seen.update(zip(new, in_threads(lambda path: _look(root / path), new, progress), strict=True))
+    memory.remember((path, stamps[path], seen[path]) for path in files if path in stamps)
+    return {path: seen[path] for path in files}
+
+
+def _look(file: Path) -> Seen:
+    digest = ""
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        image = decode(file)
+        return Seen(digest, image.width, image.height, has_colour(image), "")
+    except OSError as error:
+        return Seen("", 0, 0, False, f"cannot be read ({error.strerror})")
+    except BadImage as error:
+        passing = isinstance(error.__cause__, MemoryError) or (
+            isinstance(error.__cause__, OSError) and error.__cause__.errno is not None
+        )
+        return Seen("" if passing else digest, 0, 0, False, str(error))
+
+
+def faults_of(seen: dict[str, Seen]) -> list[Fault]:
+    """The images that cannot be used."""
+    return [
+        Fault(path, what.fault, "replace or delete it", leave_out=(path,)) for path, what in seen.items() if what.fault
+    ]

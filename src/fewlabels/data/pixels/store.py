@@ -1,0 +1,173 @@
+"""Batches of pixels on the device: from one tensor there if the images fit, else decoded as they are needed."""
+
+import signal
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
+from fewlabels.data.pixels import array_cache
+from fewlabels.data.pixels.decode import BadImage, Progress, decode, in_threads, prepare, quiet
+from fewlabels.errors import UserError
+
+
+class Store(Protocol):
+    """Where the pixels come from. The bytes do not depend on which store it is, or on the number of workers."""
+
+    size: int
+    """Side of the square images."""
+    channels: int
+    """1 (grey) or 3 (RGB)."""
+
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        """For each (B,) int64 tensor of rows, in order, the (B, C, S, S) uint8 pixels on the device."""
+        ...
+
+
+def open_store(
+    dataset: Dataset,
+    size: int,
+    channels: int,
+    device: torch.device,
+    memory_limit: int,
+    workers: int,
+    progress: Progress | None = None,
+) -> Store:
+    """Open the images of a data set at one size, in memory if they fit.
+
+    Args:
+        dataset: any images; its sizes need not be equal.
+        size: side of the squares that the images are resized to.
+        channels: 1 or 3; grey becomes RGB and the other way round.
+        device: where the batches are wanted.
+        memory_limit: bytes that the pixels may take on the device.
+        workers: processes that decode what does not fit; 0 decodes in this one.
+        progress: called while images are decoded into memory.
+
+    Raises:
+        UserError: a file can no longer be read. From a store that did not fit, when its batch comes.
+    """
+    if len(dataset) * channels * size * size > memory_limit:
+        return LoaderStore(dataset, size, channels, device, workers)
+    return MemoryStore(dataset, size, channels, device, progress)
+
+
+class MemoryStore:
+    """One uint8 tensor on the device, gathered by index."""
+
+    def __init__(
+        self, dataset: Dataset, size: int, channels: int, device: torch.device, progress: Progress | None = None
+    ) -> None:
+        self.size, self.channels = size, channels
+        pixels = torch.from_numpy(_all_pixels(dataset.images, size, channels, progress))
+        self.pixels = pixels.permute(0, 3, 1, 2).to(device).contiguous()
+        """(N, C, S, S) uint8."""
+
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        for rows in batches:
+            yield self.pixels[rows.to(self.pixels.device)]
+
+
+class LoaderStore:
+    """Worker processes decode the rows of each batch some batches ahead."""
+
+    def __init__(self, dataset: Dataset, size: int, channels: int, device: torch.device, workers: int) -> None:
+        self.size, self.channels = size, channels
+        self._source = _Source(dataset.images, size, channels)
+        self._device, self._workers = device, workers
+
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        loader = DataLoader(
+            self._source,
+            batch_sampler=_Rows(batches),
+            num_workers=self._workers,
+            collate_fn=_as_it_is,
+            worker_init_fn=_leave_interrupts,
+            pin_memory=self._device.type == "cuda",
+            generator=torch.Generator(),  # else the loader would draw from, and so move, the global generator
+        )
+        for pixels in loader:
+            if isinstance(pixels, str):
+                raise UserError(pixels)
+            yield pixels.to(self._device, non_blocking=True)
+
+
+class _Rows:
+    """The batches as the lists of numbers that the loader wants."""
+
+    def __init__(self, batches: Iterable[Tensor]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (rows.tolist() for rows in self._batches)
+
+
+class _Source(torch.utils.data.Dataset[Tensor | str]):
+    """What a worker process holds."""
+
+    def __init__(self, images: ArrayImages | FileImages, size: int, channels: int) -> None:
+        self._images, self._size, self._channels = images, size, channels
+
+    def __getitems__(self, rows: list[int]) -> Tensor | str:
+        """(B, C, S, S) uint8; or the error, as text, because the loader would wrap an exception in a traceback."""
+        pixels = np.empty((len(rows), self._size, self._size, self._channels), np.uint8)
+        try:
+            with quiet():
+                for position, row in enumerate(rows):
+                    pixels[position] = prepare(_image(self._images, row), self._size, self._channels)
+        except UserError as error:
+            return str(error)
+        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C is for the main process, which stops its workers; else each would print a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _image(images: ArrayImages | FileImages, row: int) -> Image.Image:
+    if isinstance(images, ArrayImages):
+        pixels = images.pixels[row]
+        return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    file = images.root / images.files[row]
+    try:
+        return decode(file)
+    except BadImage as error:
+        raise UserError(f"'{file}' was good when the data were checked and now {error}; restore it") from error
+
+
+def _all_pixels(images: ArrayImages | FileImages, size: int, channels: int, progress: Progress | None) -> np.ndarray:
+    """(N, S, S, C) uint8, from the cache if the same files were decoded to the same size before."""
+    if isinstance(images, ArrayImages):
+        if images.pixels.shape[1:] == (size, size, channels):
+            return images.pixels
+        return _decode_all(images, len(images.pixels), size, channels, progress)
+    file = array_cache.place_pixels(images, size, channels)
+    shape = (len(images.files), size, size, channels)
+    pixels = array_cache.load(file, shape, "uint8") if file else None
+    if pixels is None:
+        pixels = _decode_all(images, len(images.files), size, channels, progress)
+        if file:
+            array_cache.save(file, pixels)
+    return pixels
+
+
+def _decode_all(
+    images: ArrayImages | FileImages, count: int, size: int, channels: int, progress: Progress | None
+) -> np.ndarray:
+    pixels = np.empty((count, size, size, channels), np.uint8)
+
+    def fill(row: int) -> None:
+        pixels[row] = prepare(_image(images, row), size, channels)
+
+    in_threads(fill, range(count), progress)
+    return pixels

@@ -1,0 +1,82 @@
+"""The run folder before step 0: whose it is, what its configuration says, and the split."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from fewlabels.errors import UserError
+from fewlabels.files import write_text
+from fewlabels.methods.catalogue import TASKS, convert, load_method
+from fewlabels.options import TrainOptions, flag, option_names, read_config
+from fewlabels.run.experiment import Prepared
+from fewlabels.run.ledger import check_same_split, write_ledger
+
+_MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory")
+"""What may differ between a run and its resumption: where things lie, and what does not touch the numbers."""
+
+
+def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions, bool]:
+    """The options to use, the stored ones where a run is resumed; and whether there is a run to resume.
+
+    Raises:
+        UserError: where the folder exists and ``resume`` was not said, or was begun with other options.
+    """
+    if not out.exists():
+        place = next(folder for folder in out.absolute().parents if folder.exists())
+        if not place.is_dir():
+            raise UserError(f"--out {out}: '{place}' is a file; name a folder that is not inside it")
+        return options, False
+    if not resume:
+        raise UserError(f"{out} exists; give another --out, or --resume to go on with it")
+    if _empty(out):  # killed before its first file was whole
+        return options, False
+    if not (out / "config.yaml").is_file():
+        raise UserError(f"{out} holds no run (no config.yaml); give another --out")
+    written = read_config(out / "config.yaml")
+    if missing := [flag(name) for name in option_names() if name not in written]:
+        raise UserError(
+            f"{out} was begun by an earlier version, without {missing[0]}; go on with that one, or give another --out"
+        )
+    stored = TrainOptions().replaced(written)
+    for name, asked, before in _asked(options, stored):
+        if asked != before:
+            raise UserError(f"{out} was begun with {name} {before}, not {asked}; leave it out, or give another --out")
+    return replace(stored, **{name: getattr(options, name) for name in _MOVABLE}), True
+
+
+def _empty(folder: Path) -> bool:
+    """Does the folder hold nothing but the drafts of a configuration?"""
+    return folder.is_dir() and all(entry.match(".config.yaml.*.tmp") for entry in folder.iterdir())
+
+
+def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, Any, Any]]:
+    """What was asked for besides the defaults, and what the stored run has: (flag, asked, stored)."""
+    for f in fields(TrainOptions):
+        asked = getattr(options, f.name)
+        if f.name not in (*_MOVABLE, "parameters") and asked != f.default:
+            yield flag(f.name), asked, getattr(stored, f.name)
+    kinds = get_type_hints(load_method(stored.method, stored.task or TASKS[0]).hyperparameters)
+    for name, value in options.parameters.items():  # typed ones are text: 1 is the stored 1.0
+        yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
+
+
+def describe(prepared: Prepared, versions: dict[str, Any]) -> dict[str, Any]:
+    """What config.yaml holds: every option with its final value, every parameter of the method, the versions."""
+    config = {f.name: getattr(prepared.options, f.name) for f in fields(TrainOptions)}
+    chosen = prepared.method.p
+    config["parameters"] = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+    return {**config, "record": versions}
+
+
+def open_folder(out: Path, config: dict[str, Any], prepared: Prepared, resume: bool) -> None:
+    """Write the configuration and the split, or check that a resumed run still has the images it began with."""
+    if resume and (out / "labels.csv").exists():
+        check_same_split(out / "labels.csv", prepared.task, prepared.dataset, prepared.split)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    # The configuration comes first: it is what makes the folder a run that can be resumed after a kill right here.
+    write_text(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_ledger(out / "labels.csv", prepared.task, prepared.dataset, prepared.split, None)

@@ -1,0 +1,133 @@
+"""Curriculum Labeling: whose labels, how many of them, and that each round begins anew (METHODS 6.2, CL)."""
+
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.methods.linear import batch, identity_model
+from tests.tiny import tiny_options, write_tiny
+from torch import Tensor
+
+from fewlabels.methods.classify.curriculum_labeling import CurriculumLabeling, CurriculumLabelingParameters
+from fewlabels.methods.method import Problem
+from fewlabels.models.classifier import Classifier
+from fewlabels.run.experiment import TrainingPool
+from fewlabels.run.train import train
+from fewlabels.tasks.task import load_task
+
+IMAGES = 23
+LABELLED = [0, 1, 2]
+FEATURES = torch.from_numpy(np.random.default_rng(3).normal(size=(IMAGES, 2))).float()
+OTHERS = [row for row in range(IMAGES) if row not in LABELLED]
+
+
+def numpy_answers(features: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and confidences of logits (N, 2)."""
+    z = features.numpy().astype(np.float64)
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    return p.argmax(1), p.max(1)
+
+
+def method(**values: object) -> CurriculumLabeling:
+    parameters = CurriculumLabelingParameters(**values)  # pyright: ignore[reportArgumentType]
+    return CurriculumLabeling(identity_model(), parameters, Problem(2, IMAGES, len(LABELLED), epochs=10))
+
+
+def pool(averaged: Classifier) -> TrainingPool:
+    rows = torch.arange(IMAGES)
+    return TrainingPool(
+        load_task("classify"),
+        averaged,
+        lambda rows: [FEATURES[rows]],
+        rows,
+        torch.tensor(LABELLED),
+        torch.tensor([0, 1, 0]),
+    )
+
+
+def members(made: CurriculumLabeling) -> list[int]:
+    return made.pseudo.member(torch.arange(IMAGES)).nonzero()[:, 0].tolist()
+
+
+@pytest.mark.parametrize(("step", "rounds"), [(0.2, 6), (0.1, 11), (0.3, 5), (0.5, 3), (1.0, 2)])
+def test_one_round_on_the_labels_and_one_per_percentile(step: float, rounds: int) -> None:
+    assert method(step=step).rounds == rounds
+
+
+def test_the_first_round_has_no_pseudo_label() -> None:
+    made = method()
+    made.start_round(0, pool(made.model))
+    assert members(made) == []
+
+
+@pytest.mark.parametrize("step", [0.2, 0.3])
+def test_each_round_takes_the_images_above_the_next_percentile(step: float) -> None:
+    """numpy's percentile over the images without a label; the last round has all of them."""
+    made = method(step=step)
+    labels, confidence = numpy_answers(FEATURES[OTHERS])
+    for number in range(1, made.rounds):
+        made.start_round(number, pool(made.model))
+        sure = confidence >= np.percentile(confidence, max(0, 100 - 100 * step * number))
+        assert members(made) == [row for row, taken in zip(OTHERS, sure, strict=True) if taken]
+        assert len(members(made)) >= min(len(OTHERS), ceil(step * number * len(OTHERS) - 1))
+        assert made.pseudo.labels[OTHERS][torch.from_numpy(sure)].tolist() == labels[sure].tolist()
+    assert members(made) == OTHERS
+
+
+def test_labels_come_from_the_average_of_the_round_before_and_wrong_ones_are_forgotten() -> None:
+    """The model's own weights are those of the next round's start by then."""
+    made = method(step=1.0)
+    made.start_round(1, pool(made.model))
+    before = made.pseudo.labels[OTHERS].clone()
+    averaged = identity_model()
+    assert isinstance(averaged.head.weight, Tensor)
+    averaged.head.weight.data = torch.tensor([[0.0, 1], [1, 0]])
+    made.start_round(1, pool(averaged))
+    assert torch.equal(made.pseudo.labels[OTHERS], 1 - before)
+
+
+def test_the_loss_is_the_mean_over_the_labels_and_what_was_selected() -> None:
+    made = method()
+    made.start_round(1, pool(made.model))
+    chosen = members(made)
+    labels = made.pseudo.labels[chosen].tolist()
+    labelled, views = torch.tensor([[1.0, 0], [0, 2], [0.5, 0]]), -FEATURES
+    terms, kept = made(batch(labelled, [0, 1, 0], [views]))
+    z = np.concatenate([labelled.numpy(), views[chosen].numpy()]).astype(np.float64)
+    each = np.log(np.exp(z).sum(1)) - z[range(len(z)), [0, 1, 0, *labels]]
+    assert (terms["supervised"] + terms["unlabelled"]).item() == pytest.approx(each.mean(), abs=1e-6)
+    assert kept is not None
+    assert kept.nonzero()[:, 0].tolist() == chosen
+
+
+def test_the_whole_weight_of_the_labels_can_be_raised() -> None:
+    """A labelled image that counts 4 beside one of the set: of 3 and 20 images, 12/32 of the loss."""
+    made = method(step=1.0, labelled_weight=4.0)
+    made.start_round(1, pool(made.model))
+    terms, _ = made(batch(torch.zeros(3, 2), [0, 1, 0], [torch.zeros(IMAGES, 2)]))
+    assert terms["supervised"].item() == pytest.approx(12 / 32 * np.log(2), abs=1e-6)
+    assert terms["unlabelled"].item() == pytest.approx(20 / 32 * np.log(2), abs=1e-6)
+
+
+def test_each_round_begins_with_the_initial_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the labels of that moment are still those of the trained average."""
+    seen: list[tuple[Tensor, Tensor]] = []
+    start_round = CurriculumLabeling.start_round
+
+    def noted(self: CurriculumLabeling, number: int, pool: TrainingPool) -> None:
+        heads = [model.head.weight for model in (self.model, pool.averaged)]
+        assert all(isinstance(head, Tensor) for head in heads)
+        seen.append((heads[0].detach().clone(), heads[1].detach().clone()))  # pyright: ignore[reportCallIssue]
+        start_round(self, number, pool)
+
+    monkeypatch.setattr(CurriculumLabeling, "start_round", noted)
+    options = tiny_options(write_tiny(tmp_path), "curriculum-labeling", tmp_path / "run", parameters={"step": 0.5})
+    run = train(options, say=lambda _: None)
+    (first, _), *later = seen
+    assert len(later) == 2
+    assert all(torch.equal(own, first) and not torch.equal(averaged, first) for own, averaged in later)
+    state = load_file(sorted((run / "checkpoint").glob("step-*"))[-1] / "tensors.safetensors")
+    assert int(state["method/pseudo.selected"]) == 42  # all of 48 but the 6 with a label

@@ -66,9 +66,9 @@ def test_batch_statistics_move_as_often_as_the_method_says(finished: dict[Case, 
     state = load_file(finished[case] / "checkpoint" / f"step-{STEPS:09d}" / "tensors.safetensors")
     passes = {int(t) for k, t in state.items() if k.startswith("method/model.") and k.endswith("num_batches_tracked")}
     method = case.method
-    if method.renews == "weights":  # and the count with them
+    if method.reset_each_round == "weights":  # and the count with them
         assert 0 < max(passes) < STEPS * method.statistics_passes
-    elif method.rests:  # a network learns, or its statistics move, in some rounds only
+    elif method.has_unused_parameters:  # a network learns, or its statistics move, in some rounds only
         assert 0 < min(passes) <= max(passes) <= STEPS * method.statistics_passes
     else:
         assert passes == {STEPS * method.statistics_passes}

@@ -1,17 +1,17 @@
-"""Boxes: how large and where they are drawn, and what is pasted."""
+"""MixBoxes: how large and where they are drawn, and what is pasted."""
 
 import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from fewlabels.methods.boxes import Boxes, draw_boxes, draw_pair, inside, mass, paste
+from fewlabels.methods.boxes import MixBoxes, draw_boxes, draw_pair, inside, mass, paste
 from fewlabels.randomness import Draws
 
 MANY = Draws(7, torch.arange(40_000))
 
 
-def box(top: int, left: int, bottom: int, right: int) -> Boxes:
-    return Boxes(*(torch.tensor([edge]) for edge in (top, left, bottom, right)))
+def box(top: int, left: int, bottom: int, right: int) -> MixBoxes:
+    return MixBoxes(*(torch.tensor([edge]) for edge in (top, left, bottom, right)))
 
 
 def picture(count: int, side: int, seed: int = 0) -> torch.Tensor:
@@ -75,7 +75,7 @@ def test_where_one_box_is_empty_both_are() -> None:
 def test_the_mass_in_a_box_is_what_its_pixels_hold() -> None:
     maps = torch.arange(32.0).view(2, 4, 4)
     assert mass(maps, box(1, 2, 3, 4)).tolist() == [6 + 7 + 10 + 11, 22 + 23 + 26 + 27]
-    each = Boxes(*(torch.tensor(edges) for edges in ([0, 1], [0, 1], [1, 2], [2, 3])))
+    each = MixBoxes(*(torch.tensor(edges) for edges in ([0, 1], [0, 1], [1, 2], [2, 3])))
     assert mass(maps, each).tolist() == [0 + 1, 21 + 22]
     assert inside(each, 4, 4).sum((1, 2)).tolist() == each.area.tolist()
 
@@ -102,11 +102,11 @@ def test_a_box_is_scaled_as_torch_scales_an_image(removed: tuple[int, ...], inse
 
 def test_each_image_may_have_its_own_boxes() -> None:
     images, sources = picture(2, 8), picture(2, 8, seed=1)
-    removed = Boxes(*(torch.tensor(edges) for edges in ([0, 3], [1, 4], [4, 8], [5, 6])))
-    inserted = Boxes(*(torch.tensor(edges) for edges in ([2, 0], [2, 0], [8, 8], [4, 8])))
+    removed = MixBoxes(*(torch.tensor(edges) for edges in ([0, 3], [1, 4], [4, 8], [5, 6])))
+    inserted = MixBoxes(*(torch.tensor(edges) for edges in ([2, 0], [2, 0], [8, 8], [4, 8])))
     mixed = paste(images, sources, removed, inserted)
     for row in range(2):
-        own = [Boxes(*(edge[row : row + 1] for edge in boxes)) for boxes in (removed, inserted)]
+        own = [MixBoxes(*(edge[row : row + 1] for edge in boxes)) for boxes in (removed, inserted)]
         assert torch.equal(mixed[row : row + 1], paste(images[row : row + 1], sources[row : row + 1], *own))
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tests.tiny import Case, case_options, tiny_dataset, write_tiny
 from torch import nn
 
-from fewlabels.models.statistics import rest_statistics
+from fewlabels.models.statistics import freeze_statistics
 from fewlabels.run.train import train
 
 
@@ -17,7 +17,7 @@ def test_resting_statistics_normalise_training_too() -> None:
     """Those of the backbone alone: none came with the weights for what is beside it."""
     norm = nn.BatchNorm2d(2)
     net = nn.ModuleDict({"backbone": nn.Sequential(norm, nn.Dropout(0.5)), "attention": nn.BatchNorm2d(2)}).train()
-    rest_statistics(net)
+    freeze_statistics(net)
     x = 5 + torch.randn(4, 2, 3, 3)
     torch.testing.assert_close(norm(x), x / (1 + norm.eps) ** 0.5)
     assert torch.equal(norm.running_mean, torch.zeros(2))  # pyright: ignore[reportArgumentType]

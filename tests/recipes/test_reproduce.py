@@ -13,14 +13,14 @@ from fewlabels.cli.main import main
 from fewlabels.errors import Interrupted, UserError
 from fewlabels.options import TrainOptions
 from fewlabels.recipes.reproduce import Record, as_markdown, read_records, reproduce
-from fewlabels.recipes.table import Cell, Table
+from fewlabels.recipes.table import Cell, PaperTable
 
 
 @dataclass
 class Study:
     """A table of two rows and two columns on a few digits, and the folders it is made in."""
 
-    table: Table
+    table: PaperTable
     folder: Path
     began: list[TrainOptions] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
         for row, method, paper in (("labels alone", "supervised", 28.61), ("Pseudo-Label", "pseudo-label", None))
         for count in (6, 9)
     ]
-    made = Study(Table("Table 0", "Nobody's.", tuple(cells), draws=2), tmp_path)
+    made = Study(PaperTable("PaperTable 0", "Nobody's.", tuple(cells), draws=2), tmp_path)
     monkeypatch.setattr("fewlabels.recipes.reproduce.load_table", lambda name, root: made.table)
     return made
 
@@ -290,7 +290,7 @@ def test_the_command_prints_the_table_it_writes(
 
 def test_without_a_table_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce"]) == 0
-    assert "pepl-cub50\tPEPL, Table I" in capsys.readouterr().out
+    assert "pepl-cub50\tPEPL, PaperTable I" in capsys.readouterr().out
 
 
 def test_an_unknown_table_is_one_line_and_makes_nothing(

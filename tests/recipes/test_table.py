@@ -10,7 +10,7 @@ from fewlabels.cli.main import main
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method, make_parameters
 from fewlabels.options import TrainOptions, validate
-from fewlabels.recipes.table import Cell, Table, grid, load_table, table_names
+from fewlabels.recipes.table import Cell, PaperTable, grid, load_table, table_names
 
 TABLES = table_names()
 NOWHERE = Path("/no where/at all")
@@ -163,5 +163,5 @@ def test_a_module_of_this_folder_that_is_no_table_is_not_loaded() -> None:
 
 
 def test_a_table_has_three_draws_unless_it_says_otherwise() -> None:
-    assert Table("title", "about", ()).draws == 3
+    assert PaperTable("title", "about", ()).draws == 3
     assert load_table("pepl-cub50-trained", NOWHERE).draws == 1

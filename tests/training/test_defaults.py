@@ -30,7 +30,7 @@ def test_photographs_train_a_head_on_imagenet_features_on_a_cpu() -> None:
 
 def test_a_method_that_looks_at_pixels_takes_small_batches_through_a_frozen_trunk() -> None:
     """Nothing is kept of the images, so a step costs what it costs with the whole network."""
-    found = decide(ASKED, replace(PHOTOGRAPHS, needs_pixels=True))
+    found = decide(ASKED, replace(PHOTOGRAPHS, frozen_trunk="pixels"))
     assert found.freeze
     assert (found.batch_size, found.steps) == (8, 1000)
 
@@ -38,7 +38,7 @@ def test_a_method_that_looks_at_pixels_takes_small_batches_through_a_frozen_trun
 @pytest.mark.parametrize(("mu", "labelled"), [(7, 8), (3, 16), (1, 32), (12, 8), (0, 8)])
 def test_a_batch_holds_64_images_of_which_8_at_least_are_labelled(mu: int, labelled: int) -> None:
     assert decide(ASKED, replace(PICTURES, mu=mu)).batch_size == labelled
-    assert decide(ASKED, replace(PHOTOGRAPHS, needs_pixels=True, mu=mu)).batch_size == labelled
+    assert decide(ASKED, replace(PHOTOGRAPHS, frozen_trunk="pixels", mu=mu)).batch_size == labelled
 
 
 def test_a_task_may_ask_for_larger_batches_and_for_more_steps_of_small_pictures() -> None:

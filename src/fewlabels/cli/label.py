@@ -31,17 +31,17 @@ def run(parser: Parser, argv: list[str]) -> None:
     """Write the label and its confidence for all that was not given, and every box."""
     args = parser.parse(argv)
     _check(args)
-    from fewlabels.exports.found import read_found
+    from fewlabels.exports.run_labels import read_run_labels
     from fewlabels.exports.table import table
 
-    found = read_found(Path(args.run))
+    found = read_run_labels(Path(args.run))
     if args.format == "csv":
         write_result(table(found), args.out, f"{len(found.paths)} images")
         return
     from fewlabels.exports.class_folders import check_new, copy_images
     from fewlabels.exports.coco import coco
-    from fewlabels.exports.found import read_images, stored_options
     from fewlabels.exports.label_studio import label_studio
+    from fewlabels.exports.run_labels import read_images, stored_options
 
     options = stored_options(found.run, **{name: getattr(args, name) for name in PLACES})
     _check_task(args, options.task or "classify")

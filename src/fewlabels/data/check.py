@@ -9,7 +9,7 @@ from fewlabels.data.dataset import TEST, TRAIN, UNKNOWN, UNLABELLED, VAL, Datase
 from fewlabels.data.known.official_lists import OfficialLists, survey_lists
 from fewlabels.data.labels.faults import DataFaults, Fault, Note, one_line
 from fewlabels.data.labels.folder import survey
-from fewlabels.data.pixels.decode import Progress
+from fewlabels.data.pixels.decode import DecodeProgress
 from fewlabels.data.read import find
 from fewlabels.data.true_boxes import read_boxes
 from fewlabels.options import TrainOptions
@@ -32,7 +32,7 @@ class Report:
         return [*lines, f"{len(self.faults) or 'no'} fault{'s' if len(self.faults) != 1 else ''}"]
 
 
-def check(data: str, labels: Path | None, root: Path, progress: Progress | None = None) -> Report:
+def check(data: str, labels: Path | None, root: Path, progress: DecodeProgress | None = None) -> Report:
     """Look at every image and label. Arguments as in :func:`fewlabels.data.read.read`.
 
     Raises:

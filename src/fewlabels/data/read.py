@@ -7,7 +7,7 @@ from fewlabels.data.dataset import Dataset
 from fewlabels.data.known.official_lists import OfficialLists, survey_lists
 from fewlabels.data.known.single_label import REGISTRY
 from fewlabels.data.labels.folder import accept, read_folder
-from fewlabels.data.pixels.decode import Progress
+from fewlabels.data.pixels.decode import DecodeProgress
 from fewlabels.errors import UserError
 
 
@@ -16,7 +16,7 @@ def read(
     labels: Path | None,
     root: Path,
     skip_bad: bool = False,
-    progress: Progress | None = None,
+    progress: DecodeProgress | None = None,
     labelled_from: str | None = None,
 ) -> Dataset:
     """Read a folder if ``data`` is the path of one, else the known data set of that name.
@@ -47,7 +47,11 @@ def find(data: str, labels: Path | None, root: Path) -> Path | Dataset | Officia
 
 
 def _read(
-    found: Path | Dataset | OfficialLists, labels: Path | None, root: Path, skip_bad: bool, progress: Progress | None
+    found: Path | Dataset | OfficialLists,
+    labels: Path | None,
+    root: Path,
+    skip_bad: bool,
+    progress: DecodeProgress | None,
 ) -> Dataset:
     if isinstance(found, Dataset):
         return found

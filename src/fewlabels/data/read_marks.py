@@ -9,11 +9,11 @@ from fewlabels.data.known.official_marks import OfficialMarks, survey_official
 from fewlabels.data.labels.faults import Note
 from fewlabels.data.labels.folder import accept
 from fewlabels.data.labels.marks_folder import survey_marks
-from fewlabels.data.pixels.decode import Progress
+from fewlabels.data.pixels.decode import DecodeProgress
 
 
 def read_marks(
-    data: str, labels: Path | None, root: Path, skip_bad: bool = False, progress: Progress | None = None
+    data: str, labels: Path | None, root: Path, skip_bad: bool = False, progress: DecodeProgress | None = None
 ) -> Dataset:
     """Read a folder if ``data`` is the path of one, else the known data set of that name.
 
@@ -39,7 +39,7 @@ def read_marks(
     return accept(survey_marks(found, labels, progress), skip_bad, *command)
 
 
-def check_marks(data: str, labels: Path | None, root: Path, progress: Progress | None = None) -> Report:
+def check_marks(data: str, labels: Path | None, root: Path, progress: DecodeProgress | None = None) -> Report:
     """Look at every image and mark. Arguments as in :func:`read_marks`.
 
     Raises:

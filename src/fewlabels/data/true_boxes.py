@@ -8,7 +8,7 @@ import numpy as np
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.known.boxes import known_boxes
 from fewlabels.data.known.imagenet_wsol import is_localization, read_localization
-from fewlabels.data.labels.boxes_csv import Boxes, BoxRow, has_box_columns, read_box_csv
+from fewlabels.data.labels.boxes_csv import BoxRow, BoxRows, has_box_columns, read_box_csv
 from fewlabels.data.labels.csv_rows import ImageIndex
 from fewlabels.data.labels.faults import DataFaults, Fault, Note, shortened
 from fewlabels.data.pixels.frames import frames
@@ -75,7 +75,7 @@ def read_boxes(dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
     if folder.exists():
         return None
     rows = known_boxes(options.data.lower(), Path(options.root))
-    return None if rows is None else _placed(dataset, Boxes(rows), np.inf, options)
+    return None if rows is None else _placed(dataset, BoxRows(rows), np.inf, options)
 
 
 def _read_csv(dataset: Dataset, file: Path, options: TrainOptions) -> TrueBoxes:
@@ -92,10 +92,10 @@ def _read_localization(dataset: Dataset, file: Path, options: TrainOptions) -> T
         raise UserError(
             f"'{file}' names no image of {dataset.name} (first '{told[0].path}'); name the list of its boxes"
         )
-    return _placed(dataset, Boxes(rows), np.inf, options)
+    return _placed(dataset, BoxRows(rows), np.inf, options)
 
 
-def _placed(dataset: Dataset, told: Boxes, overhang: float, options: TrainOptions) -> TrueBoxes:
+def _placed(dataset: Dataset, told: BoxRows, overhang: float, options: TrainOptions) -> TrueBoxes:
     """The boxes in their images; those of images that are not in the data are left out."""
     number = {path: row for row, path in enumerate(dataset.paths)}
     rows = [row for row in told.rows if row.path in number]

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from fewlabels.errors import UserError
-from fewlabels.exports.found import Found, Images
+from fewlabels.exports.run_labels import RunLabels, SourceImages
 
 
 def check_new(out: Path, data: Path) -> None:
@@ -18,7 +18,7 @@ def check_new(out: Path, data: Path) -> None:
         raise UserError(f"--out {out} lies in '{data}', whose images the copies would join; name a folder outside it")
 
 
-def copy_images(found: Found, images: Images, out: Path) -> None:
+def copy_images(found: RunLabels, images: SourceImages, out: Path) -> None:
     """Copy the images to OUT/CLASS/, each below the folders that it lies in, so that no two can have one name.
 
     Raises:

@@ -10,10 +10,10 @@ from typing import Any
 from fewlabels.data.pixels.frames import frames
 from fewlabels.errors import UserError, nearest
 from fewlabels.exports.boxes import stored_boxes
-from fewlabels.exports.found import Found, Images
+from fewlabels.exports.run_labels import RunLabels, SourceImages
 
 
-def coco(found: Found, images: Images) -> str:
+def coco(found: RunLabels, images: SourceImages) -> str:
     """The JSON text; categories have the order of the classes, and ids begin with 1.
 
     Raises:
@@ -45,7 +45,7 @@ def _extent(x0: float, y0: float, x1: float, y1: float) -> dict[str, Any]:
     return {"bbox": [x0, y0, width, height], "area": round(width * height, 4)}
 
 
-def _category(label: str, classes: tuple[str, ...], found: Found) -> int:
+def _category(label: str, classes: tuple[str, ...], found: RunLabels) -> int:
     if label not in classes:
         raise UserError(f"the data no longer have class '{label}' of {found.run}; {nearest(label, classes)}")
     return classes.index(label) + 1

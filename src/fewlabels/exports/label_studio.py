@@ -14,13 +14,13 @@ import numpy as np
 from fewlabels.data.dataset import FileImages
 from fewlabels.data.pixels.frames import frames
 from fewlabels.exports.boxes import stored_boxes
-from fewlabels.exports.found import Found, Images, Row
+from fewlabels.exports.run_labels import LedgerRow, RunLabels, SourceImages
 
 _PLACE = {"from_name": "label", "to_name": "image"}
 """Names of the tags in the project's labelling configuration: ``docs/label.md`` shows it."""
 
 
-def label_studio(found: Found, images: Images) -> str:
+def label_studio(found: RunLabels, images: SourceImages) -> str:
     """The JSON text: the score is the confidence, of several classes the least of those that were not given.
 
     Raises:
@@ -40,7 +40,7 @@ def _address(files: FileImages, name: str) -> str:
     return f"/data/local-files/?d={quote(f'{files.root.resolve().name}/{name}'.lstrip('/'))}"
 
 
-def _predictions(found: Found, images: Images, files: FileImages) -> list[dict[str, Any]]:
+def _predictions(found: RunLabels, images: SourceImages, files: FileImages) -> list[dict[str, Any]]:
     """Score and result of each image."""
     if "x0" in found.columns:
         return _rectangles(found.rows, images, files)
@@ -49,9 +49,9 @@ def _predictions(found: Found, images: Images, files: FileImages) -> list[dict[s
     return [{"score": float(row["confidence"]), "result": [_choices([row["label"]])]} for row in found.rows]
 
 
-def _several(found: Found) -> list[dict[str, Any]]:
+def _several(found: RunLabels) -> list[dict[str, Any]]:
     """All classes that are present, given or found: the person who corrects an image sees the whole of it."""
-    marks: dict[str, list[Row]] = {path: [] for path in found.paths}
+    marks: dict[str, list[LedgerRow]] = {path: [] for path in found.paths}
     for row in found.training:
         if row["path"] in marks:
             marks[row["path"]].append(row)
@@ -67,7 +67,7 @@ def _choices(names: list[str]) -> dict[str, Any]:
     return {"id": "found", "type": "choices", **_PLACE, "value": {"choices": names}}
 
 
-def _rectangles(rows: Sequence[Row], images: Images, files: FileImages) -> list[dict[str, Any]]:
+def _rectangles(rows: Sequence[LedgerRow], images: SourceImages, files: FileImages) -> list[dict[str, Any]]:
     upright = frames(images.dataset, images.rows).to_upright(stored_boxes(rows), np.arange(len(rows)))
     corners = (100 * upright.clip(0, 1)).round(4).tolist()
     sizes = files.sizes[images.rows].tolist()
@@ -77,7 +77,7 @@ def _rectangles(rows: Sequence[Row], images: Images, files: FileImages) -> list[
     ]
 
 
-def _rectangle(row: Row, x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> dict[str, Any]:
+def _rectangle(row: LedgerRow, x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> dict[str, Any]:
     extent = {"x": x0, "y": y0, "width": round(x1 - x0, 4), "height": round(y1 - y0, 4), "rotation": 0}
     return {
         "id": "found", "type": "rectanglelabels", **_PLACE, "original_width": width, "original_height": height,

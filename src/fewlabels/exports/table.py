@@ -3,13 +3,13 @@
 import csv
 import io
 
-from fewlabels.exports.found import Found
+from fewlabels.exports.run_labels import RunLabels
 
 _EMPTY = ("path", "label", "confidence", "accepted")
 """Columns where the ledger has no row."""
 
 
-def table(found: Found) -> str:
+def table(found: RunLabels) -> str:
     """All columns but the split, which is training, and the label that was given."""
     text = io.StringIO()
     columns = [name for name in found.columns if name not in ("split", "given")] or _EMPTY

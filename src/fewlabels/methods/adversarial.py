@@ -9,7 +9,7 @@ from torch.linalg import vector_norm
 from torch.nn.functional import cross_entropy
 
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 
 
 def unit(x: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def input_gradient(model: Classifier, x: Tensor, targets: Tensor) -> Tensor:
         x: (B, ...) where the gradient is taken.
         targets: (B, C) probabilities or (B,) int64 classes.
     """
-    with torch.enable_grad(), fixed_statistics(model):
+    with torch.enable_grad(), untracked_statistics(model):
         x = x.detach().requires_grad_()
         logits = model(x)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -13,7 +13,7 @@ from torch.nn.functional import grid_sample
 from fewlabels.randomness import Draws
 
 
-class Boxes(NamedTuple):
+class MixBoxes(NamedTuple):
     """(N,) int64 edges in pixels: ``top`` and ``left`` are inside, ``bottom`` and ``right`` the first ones outside."""
 
     top: Tensor
@@ -26,16 +26,16 @@ class Boxes(NamedTuple):
         """(N,) int64 pixels."""
         return (self.bottom - self.top) * (self.right - self.left)
 
-    def where(self, kept: Tensor) -> "Boxes":
+    def where(self, kept: Tensor) -> "MixBoxes":
         """These boxes, but of no pixels where ``kept`` (N,) is False."""
         return self._replace(bottom=torch.where(kept, self.bottom, self.top))
 
-    def to(self, device: torch.device) -> "Boxes":
+    def to(self, device: torch.device) -> "MixBoxes":
         """The same boxes on another device."""
-        return Boxes(*(edge.to(device, non_blocking=True) for edge in self))
+        return MixBoxes(*(edge.to(device, non_blocking=True) for edge in self))
 
 
-def draw_boxes(draws: Draws, height: int, width: int, beta: int) -> Boxes:
+def draw_boxes(draws: Draws, height: int, width: int, beta: int) -> MixBoxes:
     """One box per draw that covers about the share 1 - lambda of an image, lambda ~ Beta(beta, beta).
 
     Sides are floor(side * sqrt(1 - lambda)) less one pixel if that is odd, the centre is any pixel, and what lies
@@ -45,7 +45,7 @@ def draw_boxes(draws: Draws, height: int, width: int, beta: int) -> Boxes:
     kept = draws.fork("share").uniform(2 * beta - 1).median(1).values
     top, bottom = _side(draws.fork("row"), height, kept)
     left, right = _side(draws.fork("column"), width, kept)
-    return Boxes(top, left, bottom, right)
+    return MixBoxes(top, left, bottom, right)
 
 
 def _side(draws: Draws, size: int, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,14 +54,14 @@ def _side(draws: Draws, size: int, kept: Tensor) -> tuple[Tensor, Tensor]:
     return (centre - half).clamp_min(0), (centre + half).clamp_max(size)
 
 
-def draw_pair(draws: Draws, height: int, width: int, beta: int) -> tuple[Boxes, Boxes]:
+def draw_pair(draws: Draws, height: int, width: int, beta: int) -> tuple[MixBoxes, MixBoxes]:
     """The boxes to remove and to insert, independent of each other; both are empty where one of them is (P9)."""
     removed, inserted = (draw_boxes(draws.fork(name), height, width, beta) for name in ("removed", "inserted"))
     both = (removed.area > 0) & (inserted.area > 0)
     return removed.where(both), inserted.where(both)
 
 
-def inside(boxes: Boxes, height: int, width: int) -> Tensor:
+def inside(boxes: MixBoxes, height: int, width: int) -> Tensor:
     """(N, H, W) bool: which pixels lie in the box?"""
     rows = _between(boxes.top, boxes.bottom, height)
     columns = _between(boxes.left, boxes.right, width)
@@ -73,12 +73,12 @@ def _between(first: Tensor, end: Tensor, size: int) -> Tensor:
     return (place >= first[:, None]) & (place < end[:, None])
 
 
-def mass(maps: Tensor, boxes: Boxes) -> Tensor:
+def mass(maps: Tensor, boxes: MixBoxes) -> Tensor:
     """(B,) how much of each map (B, H, W) lies in the box."""
     return (maps * inside(boxes, *maps.shape[1:])).sum((1, 2))
 
 
-def paste(images: Tensor, sources: Tensor, removed: Boxes, inserted: Boxes) -> Tensor:
+def paste(images: Tensor, sources: Tensor, removed: MixBoxes, inserted: MixBoxes) -> Tensor:
     """Put what each source has in the box ``inserted`` where the image has the box ``removed``.
 
     Args:

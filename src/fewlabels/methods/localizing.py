@@ -25,8 +25,7 @@ class MapParameters(Parameters):
 class LocalizingMethod(Method):
     """Base of all: images are looked at as they are, for a map is of an image."""
 
-    needs_pixels = True
-    repeats = True
+    frozen_trunk = "maps"
 
     @property
     def pseudo_rule(self) -> BoxRule | None:

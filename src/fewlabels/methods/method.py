@@ -25,6 +25,9 @@ class Losses(NamedTuple):
     """(muB,) bool, in multi-label tasks (B, K): which pseudo-labels took part; None where the method makes none."""
 
 
+FrozenTrunk = Literal["features", "maps", "pixels"]
+
+
 class Labelled(NamedTuple):
     """The labelled part of a batch."""
 
@@ -184,16 +187,17 @@ class Method(nn.Module, ABC):
     unlabelled images per labelled one in a batch."""
     trains: ClassVar[bool] = True
     """False for methods whose whole work is done in :meth:`start_round`, on a frozen trunk."""
-    needs_pixels: ClassVar[bool] = False
-    """True where views are mixed or perturbed as images, or last maps looked at: what a frozen trunk keeps won't do."""
-    repeats: ClassVar[bool] = False
-    """True where a method that needs pixels shows the trunk its views as they come, again and again, and changes
-    nothing inside it: a frozen one then sees a few views of each image only, and remembers its passes. What the method
-    makes of a view and looks at as often (erased boxes) is remembered, too; random crops pass in a block of
-    :class:`fewlabels.models.memory.seen_once`."""
-    rests: ClassVar[bool] = False
+    frozen_trunk: ClassVar[FrozenTrunk] = "features"
+    """What the method reads from a trunk that is kept fixed (``--freeze``):
+
+    - ``features``: cached features of a few views of each image replace the pixels;
+    - ``maps``: the method needs pixels (it erases or crops them) but shows the trunk the same few views again and
+      again, so the trunk's passes are cached; random crops pass in a block of
+      :class:`fewlabels.models.memory.seen_once`;
+    - ``pixels``: views are new in every step (mixed or perturbed images), so nothing can be cached."""
+    has_unused_parameters: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""
-    renews: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"
+    reset_each_round: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"
     """What begins anew with each round: the optimiser's momentum, it and the learning rate, or these and the initial
     weights."""
     statistics_passes: ClassVar[int] = 1

@@ -60,7 +60,7 @@ class AttentionClassifier(Classifier):
         return backbone.forward_head(place, pre_logits=True), attention, features
 
     def features(self, x: Tensor) -> Tensor:
-        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares needs_pixels"
+        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares frozen_trunk = 'pixels'"
         return self._pooled(x)[0]
 
     def outputs(self, x: Tensor) -> Outputs:

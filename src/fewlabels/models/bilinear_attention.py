@@ -64,7 +64,7 @@ class BilinearAttentionClassifier(Classifier):
 
     def features(self, x: Tensor) -> Tensor:
         """Compute (B, M * D) pooled features, of length 100, of (B, C, H, W) images."""
-        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares needs_pixels"
+        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares frozen_trunk = 'pixels'"
         return self._pooled(x)[0]
 
     def outputs(self, x: Tensor) -> Outputs:

@@ -81,7 +81,7 @@ class Classifier(nn.Module):
 
     def outputs(self, x: Tensor) -> Outputs:
         """Compute logits, pooled features and last map of (B, C, H, W) images; UserError where the net has no map."""
-        assert x.ndim == 4, "maps are of images, not of features: such a method declares needs_pixels"
+        assert x.ndim == 4, "maps are of images, not of features: such a method declares frozen_trunk = 'pixels'"
         backbone: Any = self.backbone
         last = self.last(x)
         pooled = backbone.forward_head(last, pre_logits=True)

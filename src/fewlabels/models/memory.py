@@ -26,7 +26,7 @@ class TrunkMemory:
     """
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.size, self.rests = limit, 0, False
+        self.limit, self.size, self.bypassed = limit, 0, False
         self._kept: dict[bytes, Tensor] = {}
 
     def __len__(self) -> int:
@@ -43,7 +43,7 @@ class TrunkMemory:
         """
         with torch.autocast(x.device.type, enabled=False):
             images = x.detach().float()
-            if self.rests:
+            if self.bypassed:
                 parts = images.split(TOGETHER) if images.device.type == "cpu" else [images]
                 with torch.no_grad():
                     return torch.cat([_single_map(trunk(part)) for part in parts]).float()
@@ -71,15 +71,15 @@ class seen_once:
 
     def __init__(self, model: nn.Module) -> None:
         found = (getattr(module, "memory", None) for module in model.modules())
-        self.before = {memory: memory.rests for memory in found if isinstance(memory, TrunkMemory)}
+        self.before = {memory: memory.bypassed for memory in found if isinstance(memory, TrunkMemory)}
 
     def __enter__(self) -> None:
         for memory in self.before:
-            memory.rests = True
+            memory.bypassed = True
 
     def __exit__(self, *_: object) -> None:
-        for memory, rested in self.before.items():
-            memory.rests = rested
+        for memory, bypassed in self.before.items():
+            memory.bypassed = bypassed
 
 
 def _single_map(given: Any) -> Tensor:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def rest_statistics(model: nn.Module) -> None:
+def freeze_statistics(model: nn.Module) -> None:
     """From now on backbones, a teacher's too, normalise by the running statistics in training; these stay as they are.
 
     Layers outside the backbones, which no weights brought statistics for, go on as before.
@@ -18,10 +18,10 @@ def rest_statistics(model: nn.Module) -> None:
 
 
 @contextmanager
-def fixed_statistics(model: nn.Module) -> Iterator[None]:
+def untracked_statistics(model: nn.Module) -> Iterator[None]:
     """Within the block, passes in training mode normalise by their own batch and leave the running statistics alone.
 
-    What :func:`rest_statistics` put to rest normalises by the running ones here, too.
+    What :func:`freeze_statistics` put to rest normalises by the running ones here, too.
     """
     tracking = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     for layer in tracking:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fewlabels.methods.catalogue import load_method, method_files
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 STEPS = 800
 OURS = {
@@ -16,11 +16,11 @@ OURS = {
 """Settings of ours, beside the papers'."""
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """No paper has this table."""
     names = sorted((name for name in method_files() if load_method(name).trains), key=lambda name: name != "supervised")
     rows = {name: {"method": name} for name in names} | OURS
-    return Table(
+    return PaperTable(
         title="Digits: what each method makes of 1328 unlabelled images",
         about=f"scikit-learn's digits, 20 labels, {STEPS} steps of `small_cnn` on one thread, every "
         "method with its paper's parameters. `supervised` is the labels alone. Three methods learn from the union of "

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 
-def table(root: Path) -> Table:
-    """Paper: 13-layer CNN, three runs (Table 4)."""
+def table(root: Path) -> PaperTable:
+    """Paper: 13-layer CNN, three runs (PaperTable 4)."""
     plain = {"weak": "identity", "strong": "identity"}
     rows = {
         "supervised": {"method": "supervised", **plain},
@@ -16,8 +16,8 @@ def table(root: Path) -> Table:
         "DNLL, m = 1, default views": {"method": "dnll"},
     }
     columns = {f"{count} labels": {"num_labels": count} for count in (20, 50, 100)}
-    return Table(
-        title="DNLL, Table 4: MNIST",
+    return PaperTable(
+        title="DNLL, PaperTable 4: MNIST",
         about="The paper trains its 13-layer CNN without any change to the inputs and validates on 50 images a class. "
         "Ours are the defaults of `fewlabels train` (a small network, 3000 steps) on one thread, no validation images.",
         cells=grid(

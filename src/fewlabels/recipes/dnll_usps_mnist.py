@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """DNLL, Sec. 4.8: the paper shows curves only."""
     source = {"labelled_from": "usps", "parameters": {"mu": 7}}
     dual = {"stable": 0.6, "consistency": 1.0, "stabilisation": 1.0}
@@ -16,7 +16,7 @@ def table(root: Path) -> Table:
         "DNLL": {"method": "dnll", **source},
         "supervised on the target": {"method": "supervised", "num_labels": 7000},
     }
-    return Table(
+    return PaperTable(
         title="DNLL, Sec. 4.8: USPS to MNIST",
         about="7291 labelled USPS digits, resized from 16 to 28 px, and 60,000 unlabelled MNIST digits, with noise as "
         "the only view; accuracy on MNIST's test images. The last row trains on 7000 labelled MNIST digits instead. "

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 DIGITS: dict[str, dict[str, Any]] = {
     "VAT": {"method": "vat"},
@@ -30,8 +30,8 @@ SCENES: dict[str, dict[str, Any]] = {
 }
 
 
-def table(root: Path) -> Table:
-    """No paper has this table; PEPL's Table II and DNLL's Fig. 6 ask the same questions elsewhere."""
+def table(root: Path) -> PaperTable:
+    """No paper has this table; PEPL's PaperTable II and DNLL's Fig. 6 ask the same questions elsewhere."""
     digits = grid(
         DIGITS, {"digits, 20 labels": {"num_labels": 20}}, {}, data="digits", steps=800, threads=1, root=str(root)
     )
@@ -39,7 +39,7 @@ def table(root: Path) -> Table:
         SCENES, {"digit scenes, 500 labels": {"num_labels": 500}}, {}, data="digit-scenes", task="classify", steps=1500,
         batch_size=32, threads=1, root=str(root),
     )  # fmt: skip
-    return Table(
+    return PaperTable(
         title="What the own idea of each method is worth",
         about="Digits at 16 px, 800 steps; scenes of 64 px with one digit, 1500 steps of 32 labelled and 32 unlabelled "
         "images (with 200 labels, 8 + 56 images and 600 steps nothing was far above chance); `small_cnn` on one "

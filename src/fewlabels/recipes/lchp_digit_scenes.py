@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """No paper has this table."""
     first = {"steps": 3750}
-    return Table(
+    return PaperTable(
         title="LCHP on digit scenes: boxes from class labels",
         about="1500 scenes of 64 px with one digit each and its class, no boxes; 500 test scenes; the defaults of "
         "`fewlabels train` on one thread. LCHP-R is the default, 5000 steps, of which the last 1250 refine; the rows "

@@ -1,22 +1,22 @@
-"""LCHP, Table 2, on the first 20 classes of Tiny-ImageNet."""
+"""LCHP, PaperTable 2, on the first 20 classes of Tiny-ImageNet."""
 
 from pathlib import Path
 
 from fewlabels.recipes.lchp_cub50 import CHOSEN
 from fewlabels.recipes.localize_rows import rows, stages
 from fewlabels.recipes.pepl_cub50 import WEIGHTS
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 PAPER = {"Pseudo Label": (50.33,), "LCHP-I": (59.80,), "LCHP-R": (61.87,)}
-"""Table 2: all 200 classes."""
+"""PaperTable 2: all 200 classes."""
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """ROOT/tiny_imagenet20 holds train/, val/ and annotations.csv with classes and boxes."""
     folder = root / "tiny_imagenet20"
     as_cub = {f"{name}, delta 0.6": options for name, options in stages(626, CHOSEN).items()}
-    return Table(
-        title="LCHP, Table 2: boxes on Tiny-ImageNet, its first 20 classes",
+    return PaperTable(
+        title="LCHP, PaperTable 2: boxes on Tiny-ImageNet, its first 20 classes",
         about="10,000 training images of 64 px with their class, no boxes, and 1000 validation images, on which the "
         "table's figures are, as the paper's (`--skip-bad`: two pairs of training images are the same file under two "
         "classes). MobileNetV2 from ImageNet weights, which have seen these classes, its trunk fixed, at 112 px; 2 "

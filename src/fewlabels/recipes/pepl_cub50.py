@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 PAPER = {
     "supervised": (28.61, 51.87, 65.77),
@@ -12,7 +12,7 @@ PAPER = {
     "FreeMatch": (30.78, 56.68, 67.62),
     "PEPL": (38.53, 64.60, 76.97),
 }
-"""Table I, CUB-200-2011: ResNet-50, all 200 classes, 448 px, 200 epochs."""
+"""PaperTable I, CUB-200-2011: ResNet-50, all 200 classes, 448 px, 200 epochs."""
 WEIGHTS = "weights/mobilenetv2_100_imagenet.safetensors"
 
 
@@ -24,7 +24,7 @@ def data(root: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """All rows with a frozen trunk, which two cores can do."""
     rows = {
         "linear probe": {"method": "linear-probe"},
@@ -37,8 +37,8 @@ def table(root: Path) -> Table:
         "FreeMatch, aligned (ours)": {"method": "freematch", "parameters": {"align": True}},
     }
     columns = {f"{share:.0%} labels": {"label_fraction": share} for share in (0.1, 0.2, 0.3)}
-    return Table(
-        title="PEPL, Table I: CUB-200-2011, its first 50 classes, frozen trunk",
+    return PaperTable(
+        title="PEPL, PaperTable I: CUB-200-2011, its first 50 classes, frozen trunk",
         about="The paper trains a ResNet-50 on all 200 classes at 448 px for 200 epochs; its figures in brackets are "
         "of that harder task. Ours keep an ImageNet MobileNetV2 fixed (`--freeze`, 224 px) and train its head. "
         "PEPL mixes pixels, so every step passes through the trunk: its runs are shortened to 300 steps of "

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from fewlabels.recipes.pepl_cub50 import PAPER, data
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """One draw at 20 % of the labels."""
     names = {"supervised": "supervised", "FreeMatch": "freematch", "PEPL": "pepl"}
     rows = {row: {"method": method} for row, method in names.items()}
     paper = {row: (PAPER[row][1],) for row in names}
-    return Table(
-        title="PEPL, Table I: CUB-200-2011, its first 50 classes, all layers trained",
+    return PaperTable(
+        title="PEPL, PaperTable I: CUB-200-2011, its first 50 classes, all layers trained",
         about="Shortened: MobileNetV2 from ImageNet weights at 128 px, 600 steps of 8 labelled and 56 unlabelled "
         "images, one draw (the paper: ResNet-50, 200 classes, 448 px, 200 epochs of 16 + 112).",
         cells=grid(rows, {"20% labels": {"label_fraction": 0.2}}, paper, freeze=False, image_size=128, steps=600,

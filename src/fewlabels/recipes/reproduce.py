@@ -14,7 +14,7 @@ from typing import Any
 from fewlabels.errors import UserError, nearest
 from fewlabels.files import write_text
 from fewlabels.options import read_config
-from fewlabels.recipes.table import MODEL, Cell, Table, load_table
+from fewlabels.recipes.table import MODEL, Cell, PaperTable, load_table
 
 Record = dict[str, Any]
 METRICS = {
@@ -101,7 +101,7 @@ def _append(file: Path, record: Record) -> None:
         lines.write("\n" * cut + json.dumps(record) + "\n")
 
 
-def _wanted(table: Table, patterns: tuple[str, ...], draws: int | None) -> list[tuple[Cell, int]]:
+def _wanted(table: PaperTable, patterns: tuple[str, ...], draws: int | None) -> list[tuple[Cell, int]]:
     """Draw by draw, so that a table that is not finished has something in every cell."""
     if draws is not None and draws < 1:
         raise UserError(f"--draws {draws} is out of range; give 1 or more")
@@ -133,7 +133,7 @@ def _folder_name(cell: Cell, draw: int) -> str:
     return "-".join([*names, str(draw), hashlib.sha256(cell.command().encode()).hexdigest()[:6]])
 
 
-def _record(cell: Cell, draw: int, folder: Path, table: Table) -> Record:
+def _record(cell: Cell, draw: int, folder: Path, table: PaperTable) -> Record:
     """Everything that belongs to one number."""
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     config = _config(folder)
@@ -166,7 +166,7 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def as_markdown(table: Table, records: list[Record]) -> str:
+def as_markdown(table: PaperTable, records: list[Record]) -> str:
     """The table: mean and deviation in per cent, the paper's figure beside it, and what belongs to the numbers."""
     valid = [r for r in records if any(_is_of(r, cell, r["draw"]) for cell in table.cells)]
     current = list({(_place(r), r["draw"]): r for r in valid}.values())  # a draw counts once, its latest line

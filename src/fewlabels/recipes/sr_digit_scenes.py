@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from fewlabels.recipes.sr_rows import ROWS
-from fewlabels.recipes.table import Table, grid
+from fewlabels.recipes.table import PaperTable, grid
 
 ASKED = ("BN-BCE", "BN-BCE on both views", "CR", "SR", "SR + CR")
 """What a margin over the known marks alone is made of; the other rows are in sr-voc."""
 
 
-def table(root: Path) -> Table:
+def table(root: Path) -> PaperTable:
     """No paper has this table."""
-    return Table(
+    return PaperTable(
         title="Saliency Regularization on digit scenes",
         about="1500 scenes of 64 px with one to four digits, of whose marks 10 % are known, 500 test scenes; the "
         "defaults of `fewlabels train`, one thread.",

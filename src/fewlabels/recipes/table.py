@@ -55,7 +55,7 @@ class Cell(NamedTuple):
         return quote((Path("ROOT") / path.relative_to(root)).as_posix() if inside else str(value))
 
 
-class Table(NamedTuple):
+class PaperTable(NamedTuple):
     """A table of a paper, as far as we run it."""
 
     title: str
@@ -113,9 +113,9 @@ def table_names() -> tuple[str, ...]:
     return tuple(file.stem.replace("_", "-") for file in files if "\ndef table(" in file.read_text(encoding="utf-8"))
 
 
-def load_table(name: str, root: Path) -> Table:
+def load_table(name: str, root: Path) -> PaperTable:
     """The table of that name for data under ``root``; an unknown name is a :class:`UserError`."""
     if name not in table_names():
         raise UserError(f"there is no table '{name}'; {nearest(name, table_names())}")
-    make: Callable[[Path], Table] = import_module(f"fewlabels.recipes.{name.replace('-', '_')}").table
+    make: Callable[[Path], PaperTable] = import_module(f"fewlabels.recipes.{name.replace('-', '_')}").table
     return make(root.absolute())

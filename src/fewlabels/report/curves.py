@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fewlabels.report.charts import Series, line_chart
 from fewlabels.report.summary import RunSummary
 
-Row = dict[str, float | None]
+HistoryRow = dict[str, float | None]
 _TITLES = {
     "test_accuracy": "Accuracy on the test images",
     "val_accuracy": "Accuracy on the validation images",
@@ -18,12 +18,12 @@ _TITLES = {
 }
 
 
-def _points(history: Sequence[Row], column: str) -> list[tuple[float, float | None]]:
+def _points(history: Sequence[HistoryRow], column: str) -> list[tuple[float, float | None]]:
     """(step, value) of one column; rows without a step are left out."""
     return [(step, row.get(column)) for row in history if (step := row.get("step")) is not None]
 
 
-def _loss_chart(history: Sequence[Row]) -> str:
+def _loss_chart(history: Sequence[HistoryRow]) -> str:
     terms = sorted({column for row in history for column in row if column.startswith("loss/")})
     series = [Series("loss", _points(history, "loss"), 0)]
     if len(terms) > 1:

@@ -38,7 +38,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,}{NBSP}{one if count == 1 else many or one + 's'}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """In the largest fitting unit."""
     if seconds < 90:
         return f"{seconds:.0f}{NBSP}s"

@@ -8,7 +8,7 @@ from fewlabels.report.boxes_parts import compared_box_charts, compared_boxes
 from fewlabels.report.boxes_words import localization
 from fewlabels.report.curves import compared_charts
 from fewlabels.report.marks_words import average_precision, has_marks
-from fewlabels.report.markup import Html, Table, duration, esc, interval, percent, plural, section
+from fewlabels.report.markup import Html, Table, esc, format_duration, interval, percent, plural, section
 from fewlabels.report.sections import method_name, run_parts, verdict_part
 from fewlabels.report.sights import compared_maps, features_part
 from fewlabels.report.summary import Example, RunSummary, read_summary
@@ -142,7 +142,7 @@ def _row(index: int, run: RunSummary, columns: Sequence[str]) -> list[object]:
         *(_shown(column, figures) if column in _measures(run) else "–" for column in columns),
         counted,
         f"{sum(run.pseudo_counts.values()) + (run.marking.accepted_absent if run.marking else 0):,}",
-        duration(float(seconds)) if seconds is not None else "–",
+        format_duration(float(seconds)) if seconds is not None else "–",
     ]
 
 

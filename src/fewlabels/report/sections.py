@@ -9,7 +9,7 @@ from fewlabels.report.charts import bars, whole_percent
 from fewlabels.report.curves import history_charts
 from fewlabels.report.marks_parts import marks_charts, marks_examples, marks_figures, marks_parts
 from fewlabels.report.marks_words import has_marks, marks_given
-from fewlabels.report.markup import Html, Table, details, duration, esc, interval, percent, plural, section
+from fewlabels.report.markup import Html, Table, details, esc, format_duration, interval, percent, plural, section
 from fewlabels.report.matrix import confusion_part
 from fewlabels.report.sights import looking_parts
 from fewlabels.report.summary import RunSummary
@@ -129,7 +129,7 @@ def _training(train: Mapping[str, Any]) -> str:
     if train.get("steps") is not None:
         pieces.append(plural(int(train["steps"]), "step"))
     if train.get("seconds") is not None:
-        pieces.append(duration(float(train["seconds"])))
+        pieces.append(format_duration(float(train["seconds"])))
     if train.get("images_per_second") is not None:
         pieces.append(f"{float(train['images_per_second']):,.0f} images per second")
     return ", ".join(pieces)

@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 
 from fewlabels.errors import UserError
 from fewlabels.models.averaging import WeightAverage
-from fewlabels.models.statistics import rest_statistics
+from fewlabels.models.statistics import freeze_statistics
 from fewlabels.run.experiment import Plain, Prepared, training_pool
 from fewlabels.sampling.schedule import Stream
 from fewlabels.training.checkpoint import Checkpoint
@@ -35,7 +35,7 @@ def assemble(
     if prepared.remembers:
         remember(method)
     if options.statistics == "fixed":
-        rest_statistics(method)
+        freeze_statistics(method)
     how = Optimisation(
         options.optimizer, options.lr, options.backbone_lr, options.weight_decay, options.schedule, options.warmup,
         options.clip,

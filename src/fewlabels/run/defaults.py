@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from fewlabels.data.dataset import Flip
 from fewlabels.errors import UserError
+from fewlabels.methods.method import FrozenTrunk
 from fewlabels.options import TrainOptions
 
 SMALL = 64
@@ -29,10 +30,8 @@ class Facts:
     """The device is not a CPU."""
     trains: bool
     """The method has steps at all."""
-    needs_pixels: bool = False
-    """It looks at images even where the trunk is frozen: nothing can be embedded beforehand."""
-    repeats: bool = False
-    """It needs pixels, but the same ones again and again: what a frozen trunk says of them is kept."""
+    frozen_trunk: FrozenTrunk = "features"
+    """What the method reads from a frozen trunk."""
     mu: int = 0
     """Unlabelled images that come with each labelled one in a batch."""
     least_batch: int = 0
@@ -54,12 +53,12 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     defaults["statistics"] = "fixed" if pretrained else "moving"
     defaults["freeze"] = pretrained and side > SMALL and not facts.accelerated
     frozen = defaults["freeze"] if options.freeze is None else options.freeze
-    defaults["clip"] = 1.0 if pretrained and (facts.repeats or not frozen) else 0.0
+    defaults["clip"] = 1.0 if pretrained and (facts.frozen_trunk == "maps" or not frozen) else 0.0
     if not facts.trains:
         if options.steps or options.freeze is False:
             raise UserError(f"{options.method} trains no backbone and has no steps; leave --steps and --no-freeze out")
         defaults |= {"freeze": True, "steps": 0}
-    elif not facts.needs_pixels and frozen:
+    elif facts.frozen_trunk == "features" and frozen:
         defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
     defaults["batch_size"] = max(facts.least_batch, defaults["batch_size"])
     defaults["label_seed"] = options.seed

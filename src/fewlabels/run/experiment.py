@@ -74,8 +74,7 @@ def facts_of(dataset: Dataset, device: torch.device, kind: type[Method], task: T
         dataset.flip,
         device.type != "cpu",
         kind.trains,
-        kind.needs_pixels,
-        kind.repeats,
+        kind.frozen_trunk,
         mu,
         task.least_batch,
         task.small_steps,
@@ -88,10 +87,10 @@ def is_grey(dataset: Dataset) -> bool:
     return images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
 
 
-def statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation per channel, for pixels from 0 to 1, of at most 2000 training images."""
     train = torch.from_numpy(dataset.rows(TRAIN))
-    some = train[permutation(key_of("statistics"), len(train))[:2000]]
+    some = train[permutation(key_of("channel_statistics"), len(train))[:2000]]
     total, square, count = torch.zeros(store.channels).double(), torch.zeros(store.channels).double(), 0
     for pixels in store.stream(torch.split(some, 256)):
         x = pixels.cpu().double() / 255
@@ -108,7 +107,7 @@ def make_model_spec(
     """Everything that predict must know of the model, as model.json will hold it."""
     assert options.backbone is not None
     pretrained_maps = network.head == "class-maps" and options.weights != "none"
-    own = (weights.mean, weights.std) if weights.mean and weights.std else statistics(store, dataset)
+    own = (weights.mean, weights.std) if weights.mean and weights.std else channel_statistics(store, dataset)
     return ModelSpec(
         backbone=options.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
         head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
@@ -156,9 +155,9 @@ def prepare(
     ]
     images, method = Images(store, to_input), method.to(device)
     kinds_of_view = len({*kind.labelled_views, *kind.unlabelled_views})
-    keeps = bool(options.freeze) and not kind.needs_pixels
+    keeps = bool(options.freeze) and kind.frozen_trunk == "features"
     embeds = keeps and fits(method.model, images, len(dataset), kinds_of_view)
-    remembers = bool(options.freeze) and kind.repeats
+    remembers = bool(options.freeze) and kind.frozen_trunk == "maps"
     if keeps and not embeds:
         notes.append("the maps of so many images can't be kept: every step passes through the backbone, which is slow")
     remembers_every = remembers and remembers_all(method.model, images, len(dataset), _views_of_training(kind, split))

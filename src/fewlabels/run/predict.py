@@ -41,7 +41,7 @@ class Predicted:
 
     def to_csv(self, all_classes: bool = False) -> str:
         """``path`` and what the task says of an image; where asked for, a column ``p(CLASS)`` per class."""
-        table = self.task.said(self.classes, self.answers, all_classes, self.images)
+        table = self.task.format_predictions(self.classes, self.answers, all_classes, self.images)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", *table.columns])
@@ -92,16 +92,16 @@ def evaluate(
     if not len(rows):
         raise UserError(f"{dataset.name}: no image there has a label to compare with; give --labels or another --split")
     labels, place = torch.from_numpy(dataset.labels)[rows], {name: k for k, name in enumerate(saved.classes)}
-    used = {k: dataset.classes[k] for k in task.in_use(labels)}
+    used = {k: dataset.classes[k] for k in task.classes_present(labels)}
     for name in used.values():
         if name not in place:
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
-    labels = task.renumbered(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
+    labels = task.remap_labels(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
     boxes = task.true_boxes(dataset, options)
     answers = all_answers(task, saved, dataset, where, rows, labels)
     own = boxes and boxes.of(rows.numpy())
-    figures = task.judge(answers, labels, own)
-    figures |= task.scrutinise(saved.model, all_inputs(saved, dataset, where, rows), answers, labels, own)
+    figures = task.metrics_of(answers, labels, own)
+    figures |= task.extra_metrics(saved.model, all_inputs(saved, dataset, where, rows), answers, labels, own)
     if max_box_acc:
         if not isinstance(task, Localize) or own is None:
             raise UserError("--max-box-acc needs boxes from maps and true boxes: --task localize or --map, and --boxes")

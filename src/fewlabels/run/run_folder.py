@@ -63,7 +63,7 @@ def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, A
         yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
 
 
-def describe(prepared: Prepared, versions: dict[str, Any]) -> dict[str, Any]:
+def describe_run(prepared: Prepared, versions: dict[str, Any]) -> dict[str, Any]:
     """What config.yaml holds: every option with its final value, every parameter of the method, the versions."""
     config = {f.name: getattr(prepared.options, f.name) for f in fields(TrainOptions)}
     chosen = prepared.method.p

@@ -16,7 +16,7 @@ from fewlabels.run.defaults import decide
 from fewlabels.run.estimate import estimate_seconds
 from fewlabels.run.experiment import Plain, Prepared, facts_of, prepare
 from fewlabels.run.ledger import write_ledger
-from fewlabels.run.run_folder import claim, describe, open_folder
+from fewlabels.run.run_folder import claim, describe_run, open_folder
 from fewlabels.run.saved_model import save_model
 from fewlabels.tasks.choose import choose_task
 from fewlabels.tasks.task import Outcome, load_task, predict_all
@@ -63,10 +63,10 @@ def train(
     options = decide(options, facts_of(dataset, device, kind, task, options.parameters))
     assert options.backbone is not None
     precision = choose_precision(device, options.backbone, options.precision)
-    fabric = make_fabric(device, precision, kind.rests)
+    fabric = make_fabric(device, precision, kind.has_unused_parameters)
     options = replace(options, device=str(device), threads=threads, precision=precision.name)
     prepared = prepare(task, options, dataset, fabric.device, precision)
-    config = describe(prepared, record(fabric, threads))
+    config = describe_run(prepared, record(fabric, threads))
     progress = Progress(options.steps or 0, say, quiet=not fabric.is_global_zero)
     for note in prepared.notes:
         progress.say(f"note: {note}")

@@ -30,7 +30,7 @@ from fewlabels.report.summary import RunSummary
 from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.run.ledger import split_names
 from fewlabels.tasks.choose import has_marks
-from fewlabels.tasks.task import Answers, Outcome, Predictions, Table, Task, about_method
+from fewlabels.tasks.task import Answers, Outcome, Predictions, PredictionTable, Task, about_method
 
 
 class Classify(Task):
@@ -92,7 +92,7 @@ class Classify(Task):
         split = prepared.split
         for name, rows in (("test", split.test), ("val", split.val), ("unlabelled", split.unlabelled)):
             known = torch.from_numpy(rows)[labels[rows] != UNLABELLED]
-            metrics[name] = self.judge(Answers(found[known]), labels[known])
+            metrics[name] = self.metrics_of(Answers(found[known]), labels[known])
         if not metrics["unlabelled"]:
             del metrics["unlabelled"]
         if not metrics["test"]:
@@ -103,7 +103,7 @@ class Classify(Task):
                 metrics["cross_fit"] = estimate
         return metrics
 
-    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
+    def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
         """Accuracy and the like."""
         return dict(classification_metrics(answers.probabilities, labels))
 
@@ -111,11 +111,11 @@ class Classify(Task):
         """Those with a class."""
         return torch.from_numpy(dataset.labels != UNLABELLED)
 
-    def in_use(self, labels: Tensor) -> list[int]:
+    def classes_present(self, labels: Tensor) -> list[int]:
         """The classes that occur."""
         return labels[labels != UNLABELLED].unique().tolist()
 
-    def renumbered(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
+    def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
         """Class numbers looked up."""
         return torch.tensor([index[k] for k in labels.tolist()])
 
@@ -144,14 +144,16 @@ class Classify(Task):
             looking=Looking(embedding(gallery, model, plain), mapped(gallery, model), perturbed(gallery, model)),
         )  # fmt: skip
 
-    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> Table:
+    def format_predictions(
+        self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
+    ) -> PredictionTable:
         """The most probable class, and a column ``p(CLASS)`` per class where asked for."""
         columns = ("label", "confidence", *(f"p({c})" for c in classes if all_classes))
         rows = (
             (number, (classes[row.index(max(row))], f"{max(row):.6f}", *(f"{p:.6f}" for p in row if all_classes)))
             for number, row in enumerate(answers.probabilities.tolist())
         )
-        return Table(columns, rows)
+        return PredictionTable(columns, rows)
 
 
 def _refuse_marks(options: TrainOptions, task: str) -> None:

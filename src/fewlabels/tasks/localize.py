@@ -26,7 +26,7 @@ from fewlabels.report.boxes import summarise_boxes
 from fewlabels.report.summary import RunSummary
 from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.tasks.classify import Classify
-from fewlabels.tasks.task import Answers, Outcome, Predictions, Table
+from fewlabels.tasks.task import Answers, Outcome, Predictions, PredictionTable
 
 CORNERS = ("x0", "y0", "x1", "y1")
 """In files: pixels of the stored image, before any EXIF rotation."""
@@ -65,10 +65,10 @@ class Localize(Classify):
         """Accuracies and shares of right boxes."""
         boxes = self.true_boxes(prepared.dataset, prepared.options)
 
-        def judge(model: Classifier, rows: np.ndarray) -> dict[str, Any]:
+        def metrics_of(model: Classifier, rows: np.ndarray) -> dict[str, Any]:
             return self._judge_rows(model, prepared.dataset, plain, rows, boxes)
 
-        return WatchBoxes(Watch(prepared.dataset, prepared.split, plain, say), judge)
+        return WatchBoxes(Watch(prepared.dataset, prepared.split, plain, say), metrics_of)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """A row per image, its box last."""
@@ -92,20 +92,20 @@ class Localize(Classify):
     ) -> dict[str, Any]:
         labels = torch.from_numpy(dataset.labels)[rows]
         answers = self.answers(model, plain(torch.from_numpy(rows)), labels)
-        return self.judge(answers, labels, boxes and boxes.of(rows))
+        return self.metrics_of(answers, labels, boxes and boxes.of(rows))
 
-    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
+    def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
         """Accuracy and the like; and, with true boxes, GT-Known, Top-1 and Top-5 localization."""
-        figures = super().judge(answers, labels)
+        figures = super().metrics_of(answers, labels)
         if boxes is None or answers.boxes is None:
             return figures
         return figures | dict(localization_metrics(answers.probabilities, labels, best_iou(answers.boxes, boxes)))
 
-    def scrutinise(
+    def extra_metrics(
         self, model: Classifier, inputs: Iterable[Tensor], answers: Answers, labels: Tensor, boxes: TrueBoxes | None
     ) -> dict[str, Any]:
         """How many boxes are kept at each confidence of the classifier in what is in them, and how many of these are
-        right (LCHP, Table 4).
+        right (LCHP, PredictionTable 4).
         """
         if boxes is None or answers.boxes is None:
             return {}
@@ -153,13 +153,15 @@ class Localize(Classify):
         looking = replace(summary.looking, maps=[])
         return replace(summary, boxing=summarise_boxes(prepared, outcome), looking=looking)
 
-    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> Table:
+    def format_predictions(
+        self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
+    ) -> PredictionTable:
         """The most probable class and its box, and a column ``p(CLASS)`` per class where asked for."""
         assert answers.boxes is not None
-        table = super().said(classes, answers, all_classes, images)
+        table = super().format_predictions(classes, answers, all_classes, images)
         corners = _written(images, answers.boxes)
         rows = ((number, (*cells[:2], *corners[number], *cells[2:])) for number, cells in table.rows)
-        return Table((*table.columns[:2], *CORNERS, *table.columns[2:]), rows)
+        return PredictionTable((*table.columns[:2], *CORNERS, *table.columns[2:]), rows)
 
 
 def _written(dataset: Dataset, boxes: Tensor) -> list[tuple[str, ...]]:

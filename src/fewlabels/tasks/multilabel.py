@@ -27,7 +27,7 @@ from fewlabels.report.marks import summarise_marks
 from fewlabels.report.summary import RunSummary
 from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.run.ledger import split_names
-from fewlabels.tasks.task import Answers, Outcome, Predictions, Table, Task
+from fewlabels.tasks.task import Answers, Outcome, Predictions, PredictionTable, Task
 
 _WORDS = {PRESENT: "1", ABSENT: "0", UNKNOWN: ""}
 
@@ -92,15 +92,15 @@ class MultiLabel(Task):
         labels, found = torch.from_numpy(prepared.dataset.labels), outcome.predictions.probabilities
         split = prepared.split
         metrics = {
-            name: self.judge(Answers(found[rows]), labels[rows])
+            name: self.metrics_of(Answers(found[rows]), labels[rows])
             for name, rows in (("test", split.test), ("val", split.val))
         }
         hidden = torch.where(torch.from_numpy(split.given) == UNKNOWN, labels, UNKNOWN)[split.labelled]
         if bool((hidden != UNKNOWN).any()):
-            metrics["unknown"] = self.judge(Answers(found[split.labelled]), hidden)
+            metrics["unknown"] = self.metrics_of(Answers(found[split.labelled]), hidden)
         return metrics
 
-    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
+    def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
         """mAP and the like."""
         return dict(multilabel_metrics(answers.probabilities, labels))
 
@@ -108,11 +108,11 @@ class MultiLabel(Task):
         """Those with any known mark."""
         return torch.from_numpy((dataset.labels != UNKNOWN).any(1))
 
-    def in_use(self, labels: Tensor) -> list[int]:
+    def classes_present(self, labels: Tensor) -> list[int]:
         """Classes with any known mark."""
         return torch.nonzero((labels != UNKNOWN).any(0))[:, 0].tolist()
 
-    def renumbered(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
+    def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
         """Columns put in their places; the model's other classes are unknown."""
         found = labels.new_full((len(labels), num_classes), UNKNOWN)
         for k, place in index.items():
@@ -126,7 +126,9 @@ class MultiLabel(Task):
         """Curves, average precisions, probabilities of what is known and unknown, class maps and images."""
         return summarise_marks(prepared, outcome, name, config, metrics, history)
 
-    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> Table:
+    def format_predictions(
+        self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
+    ) -> PredictionTable:
         """A row per image and class: 1 where it is more likely present than not; ``probability`` where asked for."""
         columns = ("class", "label", "confidence", *(["probability"] if all_classes else []))
         rows = (
@@ -134,7 +136,7 @@ class MultiLabel(Task):
             for number, row in enumerate(answers.probabilities.tolist())
             for name, p in zip(classes, row, strict=True)
         )
-        return Table(columns, rows)
+        return PredictionTable(columns, rows)
 
 
 def _check_marks(dataset: Dataset, given: np.ndarray, options: TrainOptions, method: type[Method]) -> None:

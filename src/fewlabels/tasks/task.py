@@ -113,10 +113,10 @@ class Task(ABC):
         """What the report shows."""
 
     @abstractmethod
-    def judge(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
+    def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
         """The figures of N answers to images with these labels, and boxes; empty where there are none."""
 
-    def scrutinise(
+    def extra_metrics(
         self, model: Classifier, inputs: Iterable[Tensor], answers: Answers, labels: Tensor, boxes: TrueBoxes | None
     ) -> dict[str, Any]:
         """Further figures, which only ``evaluate`` asks for because they take another pass over the images."""
@@ -127,20 +127,22 @@ class Task(ABC):
         """(N,) bool: which images have a label to compare with."""
 
     @abstractmethod
-    def in_use(self, labels: Tensor) -> list[int]:
+    def classes_present(self, labels: Tensor) -> list[int]:
         """The classes that these labels of a data set say something of."""
 
     @abstractmethod
-    def renumbered(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
+    def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
         """These labels in the classes of a model: each class k in use is the model's class ``index[k]``."""
 
     @abstractmethod
-    def said(self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset) -> "Table":
+    def format_predictions(
+        self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
+    ) -> "PredictionTable":
         """What ``predict`` writes of the answers to these images."""
 
 
 @dataclass(frozen=True)
-class Table:
+class PredictionTable:
     """Columns, and rows of an image each or more, the image's number first."""
 
     columns: tuple[str, ...]

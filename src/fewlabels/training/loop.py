@@ -60,7 +60,7 @@ class Trainer:
         self.means = RunningMeans(self.fabric.device)
         self._clock = time.monotonic()
         self._saved = (-1, 0.0)
-        self._initial = deepcopy(self.method.model.state_dict()) if self.method.renews == "weights" else None
+        self._initial = deepcopy(self.method.model.state_dict()) if self.method.reset_each_round == "weights" else None
 
     def run(self) -> None:
         """Train from the present step to the last.
@@ -107,7 +107,7 @@ class Trainer:
         rounds = self.feed.rounds
         if not rounds.begins(self.step):
             return
-        if self.step and self.method.renews != "nothing":
+        if self.step and self.method.reset_each_round != "nothing":
             optimizer.state.clear()
         if self.step and self._initial is not None:
             self.method.model.load_state_dict(self._initial)
@@ -118,7 +118,7 @@ class Trainer:
     def _lr_factor(self) -> float:
         """Of the run, or of the round where the schedule begins anew with it."""
         rounds, first, last = self.feed.rounds, 0, self.feed.steps
-        if self.method.renews in ("schedule", "weights"):
+        if self.method.reset_each_round in ("schedule", "weights"):
             first, last = (rounds.first(rounds.at(self.step) + more) for more in (0, 1))
         return lr_factor(self.step - first, last - first, self.how.schedule, self.how.warmup)
 

@@ -71,17 +71,17 @@ def seed_generator(key: int, device: torch.device) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def make_fabric(device: torch.device, precision: Precision, rests: bool = False) -> Fabric:
+def make_fabric(device: torch.device, precision: Precision, has_unused_parameters: bool = False) -> Fabric:
     """One process, or the process that ``torchrun`` or ``fabric run`` made this one.
 
-    ``rests`` is the method's: do some weights take no part in some steps?
+    ``has_unused_parameters`` is the method's: do some weights take no part in some steps?
     """
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fabric = Fabric(
         accelerator=device.type,
         devices=local if world > 1 else ([device.index] if device.index is not None else 1),
         num_nodes=max(1, world // local),
-        strategy=DDPStrategy(find_unused_parameters=rests) if world > 1 else "auto",
+        strategy=DDPStrategy(find_unused_parameters=has_unused_parameters) if world > 1 else "auto",
         precision="bf16-mixed" if precision.name == "bf16" else "32-true",
     )
     fabric.launch()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from fewlabels.errors import UserError
-from fewlabels.methods.boxes import Boxes, mass
+from fewlabels.methods.boxes import MixBoxes, mass
 from fewlabels.methods.classify.pepl import PEPL, PEPLParameters
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
 from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, partners, two_label_loss
@@ -23,8 +23,8 @@ B = 5 + torch.tensor([[[2, 0, 0, 0], [0, 1, 1, 0], [0, 1, 3, 0], [0, 0, 0, 0]]],
 CLASSES, SIDE, IMAGES = 3, 8, 12
 
 
-def box(top: int, left: int, bottom: int, right: int) -> Boxes:
-    return Boxes(*(torch.tensor([edge]) for edge in (top, left, bottom, right)))
+def box(top: int, left: int, bottom: int, right: int) -> MixBoxes:
+    return MixBoxes(*(torch.tensor([edge]) for edge in (top, left, bottom, right)))
 
 
 class Plain(Trunk):

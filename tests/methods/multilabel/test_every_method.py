@@ -109,7 +109,7 @@ def test_it_finds_the_classes_that_are_there(name: str) -> None:
     assert min(float(right.float().mean()) for right in ranked) > 0.9
 
 
-@pytest.mark.parametrize("name", [n for n in TRAINING if not load_method(n, "multilabel").needs_pixels])
+@pytest.mark.parametrize("name", [n for n in TRAINING if load_method(n, "multilabel").frozen_trunk == "features"])
 def test_features_of_a_frozen_trunk_will_do(name: str) -> None:
     method = make(name)
     with torch.no_grad():

@@ -8,7 +8,7 @@ import numpy as np
 
 from fewlabels.data.dataset import TEST, TRAIN
 from fewlabels.data.known.formats import load_mat, naming
-from fewlabels.data.known.official_lists import OfficialLists, Row
+from fewlabels.data.known.official_lists import ListedImage, OfficialLists
 
 FILES = ("cars_train_annos", "cars_test_annos_withlabels", "cars_meta")
 """Each of ``.mat``."""
@@ -27,7 +27,7 @@ def read_devkit(files: Mapping[str, Path], folder: Path) -> OfficialLists:
     """
     with naming(files["cars_meta"]):
         classes = _class_names(load_mat(files["cars_meta"], "class_names"))
-    rows: list[Row] = []
+    rows: list[ListedImage] = []
     for part, name, split in (("cars_train", FILES[0], TRAIN), ("cars_test", FILES[1], TEST)):
         with naming(files[name]):
             found = _annotations(load_mat(files[name], "annotations"), "fname", "class")

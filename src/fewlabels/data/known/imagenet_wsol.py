@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from fewlabels.data.dataset import TEST, TRAIN
 from fewlabels.data.known.formats import naming
-from fewlabels.data.known.official_lists import OfficialLists, Row
+from fewlabels.data.known.official_lists import ListedImage, OfficialLists
 from fewlabels.data.labels.boxes_csv import BoxRow
 
 SPLITS = {"train": TRAIN, "test": TEST}
@@ -33,7 +33,7 @@ def read_lists(files: Mapping[str, Path], folder: Path) -> OfficialLists:
         wnids = {number: PurePosixPath(path).parent.name for path, number in told["train"]}
         if sorted(wnids) != list(range(len(wnids))) or len(set(wnids.values())) < len(wnids):
             raise ValueError("its classes are not the numbers from 0, each with a folder of its own")
-    rows: list[Row] = []
+    rows: list[ListedImage] = []
     for name, split in SPLITS.items():
         with naming(files[name]):
             for line, (path, number) in enumerate(told[name], 1):

@@ -10,11 +10,11 @@ from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.labels.csv_labels import read_table
 from fewlabels.data.labels.faults import Note
 from fewlabels.data.labels.folder import Survey, examine
-from fewlabels.data.pixels.decode import Progress
-from fewlabels.data.pixels.scan import Found, find_images
+from fewlabels.data.pixels.decode import DecodeProgress
+from fewlabels.data.pixels.scan import ScannedImages, find_images
 from fewlabels.errors import UserError
 
-Row = tuple[str, str, str, int]
+ListedImage = tuple[str, str, str, int]
 """Where a list says so, the image's path below the folder, its class, the number of its split."""
 
 
@@ -28,10 +28,10 @@ class OfficialLists:
     """The folders in ``folder`` that hold the images."""
     classes: tuple[str, ...]
     """In the official order, which is kept."""
-    rows: Sequence[Row]
+    rows: Sequence[ListedImage]
 
 
-def survey_lists(lists: OfficialLists, progress: Progress | None = None) -> Survey:
+def survey_lists(lists: OfficialLists, progress: DecodeProgress | None = None) -> Survey:
     """Look at every listed image, as :func:`fewlabels.data.labels.folder.survey` does.
 
     Raises:
@@ -46,13 +46,13 @@ def survey_lists(lists: OfficialLists, progress: Progress | None = None) -> Surv
     return replace(result, dataset=result.dataset and _official(result.dataset, lists))
 
 
-def find_parts(name: str, root: Path, parts: Sequence[str]) -> Found:
+def find_parts(name: str, root: Path, parts: Sequence[str]) -> ScannedImages:
     """The images in some folders of a known data set.
 
     Raises:
         UserError: a folder is not there, or holds no image.
     """
-    found = Found()
+    found = ScannedImages()
     for part in parts:
         folder = root / part
         if not folder.is_dir():

@@ -12,7 +12,7 @@ from fewlabels.data.labels.faults import Fault, Note
 from fewlabels.data.labels.folder import Survey
 from fewlabels.data.labels.marks import Marked, Marks
 from fewlabels.data.labels.marks_folder import examine_marks
-from fewlabels.data.pixels.decode import Progress
+from fewlabels.data.pixels.decode import DecodeProgress
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class OfficialMarks:
     notes: tuple[str, ...] = ()
 
 
-def survey_official(lists: OfficialMarks, progress: Progress | None = None) -> Survey:
+def survey_official(lists: OfficialMarks, progress: DecodeProgress | None = None) -> Survey:
     """Look at every listed image. They keep the order of the lists, by which the known labels are drawn.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fewlabels.data.dataset import TEST, TRAIN
 from fewlabels.data.known.formats import naming
-from fewlabels.data.known.official_lists import OfficialLists, Row
+from fewlabels.data.known.official_lists import ListedImage, OfficialLists
 from fewlabels.data.labels.boxes_csv import BoxRow
 
 FILES = ("wnids.txt", "words.txt", "val/val_annotations.txt")
@@ -26,7 +26,7 @@ def read_lists(folder: Path) -> OfficialLists:
     wnids = _read_wnids(folder / "wnids.txt")
     with naming(folder / "words.txt"):
         names = dict(zip(wnids, class_names(wnids, _read_words(folder / "words.txt")), strict=True))
-    rows: list[Row] = []
+    rows: list[ListedImage] = []
     for wnid, name in names.items():
         images = sorted(file.name for file in (folder / "train" / wnid / "images").glob("*.JPEG"))
         rows += [(f"train/{wnid}", f"train/{wnid}/images/{image}", name, TRAIN) for image in images]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from fewlabels.data.labels.csv_rows import (
     RESERVED,
     BadRow,
+    CsvRow,
+    CsvTable,
     ImageIndex,
-    Row,
-    Table,
     header_faults,
     open_table,
     values_of,
@@ -37,7 +37,7 @@ class BoxRow(NamedTuple):
 
 
 @dataclass
-class Boxes:
+class BoxRows:
     """What a file tells of boxes; their images are not yet looked at."""
 
     rows: list[BoxRow] = field(default_factory=list)
@@ -52,11 +52,11 @@ def has_box_columns(file: Path) -> bool:
         UserError: the file cannot be opened.
     """
     table = open_table(file, _FIRST_LINE)
-    names = [cell.lower() for cell in table.header.cells] if isinstance(table, Table) else []
+    names = [cell.lower() for cell in table.header.cells] if isinstance(table, CsvTable) else []
     return "confidence" not in names and any(name in COLUMNS for name in names)
 
 
-def read_box_csv(file: Path, index: ImageIndex) -> Boxes:
+def read_box_csv(file: Path, index: ImageIndex) -> BoxRows:
     """Read the columns ``path,x0,y0,x1,y1``: a row per box, in pixels of the stored image.
 
     A row whose four numbers are all empty says that its image has no box.
@@ -70,7 +70,7 @@ def read_box_csv(file: Path, index: ImageIndex) -> Boxes:
     """
     if not file.is_file():
         raise UserError(f"no file '{file}' with boxes; name a CSV whose first line is {_FIRST_LINE}")
-    boxes = Boxes()
+    boxes = BoxRows()
     table = open_table(file, _FIRST_LINE)
     if isinstance(table, Fault):
         boxes.faults.append(table)
@@ -90,7 +90,7 @@ def read_box_csv(file: Path, index: ImageIndex) -> Boxes:
     return boxes
 
 
-def _read_row(row: Row, names: Sequence[str], index: ImageIndex) -> BoxRow | None:
+def _read_row(row: CsvRow, names: Sequence[str], index: ImageIndex) -> BoxRow | None:
     values = values_of(row, names, _USED)
     path = index.find(values["path"])
     cells = [values.get(name, "") for name in COLUMNS]

@@ -9,8 +9,8 @@ from fewlabels.data.dataset import SPLITS, TRAIN
 from fewlabels.data.labels.csv_rows import (
     RESERVED,
     BadRow,
+    CsvRow,
     ImageIndex,
-    Row,
     header_faults,
     open_table,
     split_of,
@@ -75,12 +75,12 @@ def read_labels(file: Path, files: Sequence[str]) -> Labels:
 def read_table(rows: Iterable[tuple[str, str, str, int]], files: Sequence[str]) -> Labels:
     """The same from rows that another reader made: where it stands, path, label, and the number of the split."""
     labels = Labels()
-    cells = (Row(where, [path, label, SPLITS[split]]) for where, path, label, split in rows)
+    cells = (CsvRow(where, [path, label, SPLITS[split]]) for where, path, label, split in rows)
     _read_rows(cells, ["path", "label", "split"], ImageIndex(files), labels)
     return labels
 
 
-def _read_rows(rows: Iterator[Row], names: list[str], index: ImageIndex, labels: Labels) -> None:
+def _read_rows(rows: Iterator[CsvRow], names: list[str], index: ImageIndex, labels: Labels) -> None:
     for row in rows:
         try:
             path, given = _read_row(row, names, index)
@@ -102,7 +102,7 @@ def _told(given: Given) -> str:
     return f"{repr(given.label) if given.label else 'unlabelled'} ({SPLITS[given.split]})"
 
 
-def _read_row(row: Row, names: list[str], index: ImageIndex) -> tuple[str, Given]:
+def _read_row(row: CsvRow, names: list[str], index: ImageIndex) -> tuple[str, Given]:
     values = values_of(row, names, _USED)
     path = index.find(values["path"])
     split = split_of(values, path)

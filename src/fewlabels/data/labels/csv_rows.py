@@ -21,7 +21,7 @@ MEANT = {
 _KNOWN = frozenset((*RESERVED, "label", "present"))
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """One record of the file."""
 
     where: str
@@ -30,18 +30,18 @@ class Row(NamedTuple):
     """Without the spaces around them."""
 
 
-class Table(NamedTuple):
+class CsvTable(NamedTuple):
     """An open CSV."""
 
-    header: Row
-    rows: Iterator[Row]
+    header: CsvRow
+    rows: Iterator[CsvRow]
 
 
 class BadRow(Exception):
     """One row is unusable: (what, mend, images to leave out)."""
 
 
-def open_table(file: Path, first_line: str) -> Table | Fault:
+def open_table(file: Path, first_line: str) -> CsvTable | Fault:
     """The header and the records of a CSV in UTF-8 or UTF-16, or why there are none.
 
     Args:
@@ -60,7 +60,7 @@ def open_table(file: Path, first_line: str) -> Table | Fault:
     header = next(rows, None)
     if header is None:
         return fatal(file.name, "is empty", f"its first line must be: {first_line}")
-    return Table(header, rows)
+    return CsvTable(header, rows)
 
 
 def fatal(where: str, what: str, mend: str) -> Fault:
@@ -68,7 +68,7 @@ def fatal(where: str, what: str, mend: str) -> Fault:
     return Fault(where, what, mend, fatal=True)
 
 
-def header_faults(header: Row, names: list[str], needed: Sequence[str], first_line: str) -> list[Fault]:
+def header_faults(header: CsvRow, names: list[str], needed: Sequence[str], first_line: str) -> list[Fault]:
     """What is wrong with the names of the columns (in small letters), of which the needed must each be there once."""
     faults = []
     shown = ", ".join(f"'{name}'" for name in names)
@@ -83,7 +83,7 @@ def header_faults(header: Row, names: list[str], needed: Sequence[str], first_li
     return faults
 
 
-def values_of(row: Row, names: Sequence[str], used: frozenset[str]) -> dict[str, str]:
+def values_of(row: CsvRow, names: Sequence[str], used: frozenset[str]) -> dict[str, str]:
     """The cells of a row by the names of their columns; those at the end may be missing.
 
     Raises:
@@ -155,7 +155,7 @@ def _text(file: Path) -> str:
     return content.decode("utf-16" if utf16 else "utf-8-sig")
 
 
-def _rows(text: str, name: str) -> Iterator[Row]:
+def _rows(text: str, name: str) -> Iterator[CsvRow]:
     """The records that are not blank, cells stripped, each with the line it starts in."""
     lines = re.split("(?<=\n)|(?<=\r)(?!\n)", text)
     first = next((line for line in lines if line.strip()), "")
@@ -170,7 +170,7 @@ def _rows(text: str, name: str) -> Iterator[Row]:
         except csv.Error:  # a field longer than any path: the rest of the file, after a quote that nobody closed
             cells = ["\n"]
         if any(cells):
-            yield Row(f"{name} row {start}", cells)
+            yield CsvRow(f"{name} row {start}", cells)
 
 
 def _known_columns(line: str, delimiter: str) -> int:

@@ -14,9 +14,9 @@ from fewlabels.data.labels import rules
 from fewlabels.data.labels.csv_labels import Given, Labels, read_labels
 from fewlabels.data.labels.faults import DataFaults, Fault, Note, shortened
 from fewlabels.data.labels.tree_labels import read_tree
-from fewlabels.data.pixels.decode import Progress
+from fewlabels.data.pixels.decode import DecodeProgress
 from fewlabels.data.pixels.remember import Seen
-from fewlabels.data.pixels.scan import Found, faults_of, find_images, look_at
+from fewlabels.data.pixels.scan import ScannedImages, faults_of, find_images, look_at
 
 _SMALL = 64
 """Pictures whose short side is at most this are often characters, which are not to be mirrored."""
@@ -43,7 +43,7 @@ class Survey:
 
 
 def read_folder(
-    root: Path, labels: Path | None = None, skip_bad: bool = False, progress: Progress | None = None
+    root: Path, labels: Path | None = None, skip_bad: bool = False, progress: DecodeProgress | None = None
 ) -> Dataset:
     """Read a folder after looking at every image in it.
 
@@ -73,7 +73,7 @@ def accept(result: Survey, skip_bad: bool, *data: str | Path) -> Dataset:
     return replace(result.dataset.with_notes(*(f"left out: {fault}" for fault in result.faults)), left_out=left_out)
 
 
-def survey(root: Path, labels: Path | None = None, progress: Progress | None = None) -> Survey:
+def survey(root: Path, labels: Path | None = None, progress: DecodeProgress | None = None) -> Survey:
     """Find everything that is wrong, without stopping at the first. Arguments as in :func:`read_folder`."""
     found = find_images(root)
     labels, found.notes[:0] = find_labels(root, labels)
@@ -81,7 +81,7 @@ def survey(root: Path, labels: Path | None = None, progress: Progress | None = N
     return examine(root, found, told, progress)
 
 
-def examine(root: Path, found: Found, told: Labels, progress: Progress | None = None) -> Survey:
+def examine(root: Path, found: ScannedImages, told: Labels, progress: DecodeProgress | None = None) -> Survey:
     """Look at every image that was found, and find what is wrong with it and with what is told of it."""
     seen = look_at(root, found.files, progress)
     faults = [*faults_of(seen), *found.faults, *told.faults]
@@ -92,7 +92,7 @@ def examine(root: Path, found: Found, told: Labels, progress: Progress | None = 
     return Survey(dataset, tuple(faults), tuple(notes))
 
 
-def list_images(path: Path, skip_bad: bool = False, progress: Progress | None = None) -> Dataset:
+def list_images(path: Path, skip_bad: bool = False, progress: DecodeProgress | None = None) -> Dataset:
     """The images of a folder, or one image file, without labels or classes: what ``predict`` is given.
 
     Raises:

@@ -13,13 +13,13 @@ from fewlabels.data.labels.faults import Fault, shortened
 from fewlabels.data.labels.folder import Survey, find_labels, flip_of, good_images, splits_of, without
 from fewlabels.data.labels.marks import Marked, Marks, odd_marks, two_marks
 from fewlabels.data.labels.marks_csv import read_marks_csv
-from fewlabels.data.pixels.decode import Progress
+from fewlabels.data.pixels.decode import DecodeProgress
 from fewlabels.data.pixels.remember import Seen
-from fewlabels.data.pixels.scan import Found, faults_of, find_images, look_at
+from fewlabels.data.pixels.scan import ScannedImages, faults_of, find_images, look_at
 from fewlabels.errors import UserError
 
 
-def survey_marks(root: Path, labels: Path | None = None, progress: Progress | None = None) -> Survey:
+def survey_marks(root: Path, labels: Path | None = None, progress: DecodeProgress | None = None) -> Survey:
     """Find everything that is wrong, without stopping at the first.
 
     Args:
@@ -39,7 +39,7 @@ def survey_marks(root: Path, labels: Path | None = None, progress: Progress | No
     return examine_marks(root, found, read_marks_csv(labels, found.files), progress)
 
 
-def examine_marks(root: Path, found: Found, told: Marks, progress: Progress | None = None) -> Survey:
+def examine_marks(root: Path, found: ScannedImages, told: Marks, progress: DecodeProgress | None = None) -> Survey:
     """Look at every image that was found, and find what is wrong with it and with what is told of it."""
     seen = look_at(root, found.files, progress)
     faults = [*faults_of(seen), *found.faults, *told.faults]

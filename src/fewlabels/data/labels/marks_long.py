@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from fewlabels.data.dataset import SPLITS, TRAIN, UNKNOWN
-from fewlabels.data.labels.csv_rows import BadRow, ImageIndex, Row, split_of, values_of
+from fewlabels.data.labels.csv_rows import BadRow, CsvRow, ImageIndex, split_of, values_of
 from fewlabels.data.labels.faults import Fault
 from fewlabels.data.labels.folder import sorted_classes
 from fewlabels.data.labels.marks import Marked, Marks
@@ -15,7 +15,7 @@ from fewlabels.data.labels.rules import misspelt
 LONG_COLUMNS = ("path", "label", "present")
 
 
-def read_long(rows: list[Row], names: list[str], index: ImageIndex, marks: Marks) -> None:
+def read_long(rows: list[CsvRow], names: list[str], index: ImageIndex, marks: Marks) -> None:
     """Add what the rows say, and the classes in their order."""
     told: dict[tuple[str, str], tuple[int, str]] = {}
     splits: dict[str, tuple[int, str]] = {}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fewlabels.data.dataset import SPLITS, TRAIN
-from fewlabels.data.labels.csv_rows import RESERVED, BadRow, ImageIndex, Row, fatal, split_of, values_of
+from fewlabels.data.labels.csv_rows import RESERVED, BadRow, CsvRow, ImageIndex, fatal, split_of, values_of
 from fewlabels.data.labels.faults import Fault
 from fewlabels.data.labels.marks import Marked, Marks
 from fewlabels.data.labels.marks_cells import LONG, MARKS, MEND, WIDE, WORDS, contradicts, note_unused, repeats
@@ -16,7 +16,7 @@ from fewlabels.data.labels.rules import misspelt
 _MEANT_AS_MARK = frozenset(["yes", "no", "y", "n", "true", "false", "present", "absent", "x", "+", "-"])
 
 
-def class_faults(header: Row, names: list[str]) -> list[Fault]:
+def class_faults(header: CsvRow, names: list[str]) -> list[Fault]:
     """What is wrong with the names of the classes."""
     counts = Counter(name for name in names if name and name not in RESERVED)
     mend = "delete or rename one of them"
@@ -36,7 +36,7 @@ class _Line(NamedTuple):
     split: int
 
 
-def read_wide(file: Path, rows: list[Row], names: list[str], index: ImageIndex, marks: Marks) -> None:
+def read_wide(file: Path, rows: list[CsvRow], names: list[str], index: ImageIndex, marks: Marks) -> None:
     """Add what the rows say, and the classes in the order of the columns."""
     columns = [column for column, name in enumerate(names) if name and name not in RESERVED]
     lines: list[_Line] = []

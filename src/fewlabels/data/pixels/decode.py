@@ -32,7 +32,7 @@ _UPRIGHT = {
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Progress = Callable[[int, int], None]
+DecodeProgress = Callable[[int, int], None]
 """Called with (done, total)."""
 
 
@@ -92,7 +92,7 @@ def quiet() -> Iterator[None]:
 
 
 def in_threads(
-    function: Callable[[Item], Result], items: Sequence[Item], progress: Progress | None = None
+    function: Callable[[Item], Result], items: Sequence[Item], progress: DecodeProgress | None = None
 ) -> list[Result]:
     """Map in order, on as many threads as there are cores: Pillow and hashlib release the interpreter lock."""
     results: list[Result] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fewlabels.data.labels.faults import Fault, Note
-from fewlabels.data.pixels.decode import SUFFIXES, BadImage, Progress, decode, has_colour, in_threads
+from fewlabels.data.pixels.decode import SUFFIXES, BadImage, DecodeProgress, decode, has_colour, in_threads
 from fewlabels.data.pixels.remember import Memory, Seen, Stamp
 from fewlabels.errors import UserError
 
@@ -17,7 +17,7 @@ _UNREAD = frozenset(_OTHERS.split())
 
 
 @dataclass
-class Found:
+class ScannedImages:
     """The images of a folder, not yet looked at."""
 
     files: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Found:
     notes: list[Note] = field(default_factory=list)
 
 
-def find_images(root: Path) -> Found:
+def find_images(root: Path) -> ScannedImages:
     """List the image files in a folder and all folders below it.
 
     Hidden files and folders, files with other suffixes, and run folders are not data. Links are followed only to files
@@ -39,7 +39,7 @@ def find_images(root: Path) -> Found:
         raise UserError(f"no folder '{root}'; give the folder that holds the images")
     if not root.is_dir():
         raise UserError(f"'{root}' is a file; give the folder that holds the images, unpacked")
-    found, unread = Found(), Counter[str]()
+    found, unread = ScannedImages(), Counter[str]()
     inside = root.resolve()
 
     def refuse(error: OSError) -> None:
@@ -68,7 +68,7 @@ def find_images(root: Path) -> Found:
     return found
 
 
-def _prune(folder: Path, here: PurePosixPath, folders: list[str], inside: Path, found: Found) -> None:
+def _prune(folder: Path, here: PurePosixPath, folders: list[str], inside: Path, found: ScannedImages) -> None:
     """Take out of ``folders``, in place, what is not to be entered."""
     for name in list(folders):
         link = (folder / name).is_symlink()
@@ -85,7 +85,7 @@ def _prune(folder: Path, here: PurePosixPath, folders: list[str], inside: Path, 
             found.faults.append(Fault(where, what, "put the folder itself there, or delete the link"))
 
 
-def _add(file: Path, path: str, inside: Path, found: Found) -> None:
+def _add(file: Path, path: str, inside: Path, found: ScannedImages) -> None:
     if any("\ud800" <= c <= "\udfff" for c in path):  # how Python shows bytes that are no UTF-8
         found.faults.append(Fault(path, "the file name is not UTF-8", "rename it"))
     elif not file.is_file():  # a broken link, or a pipe that would block whoever opens it
@@ -103,7 +103,7 @@ def is_run(folder: Path) -> bool:
     )
 
 
-def look_at(root: Path, files: list[str], progress: Progress | None = None) -> dict[str, Seen]:
+def look_at(root: Path, files: list[str], progress: DecodeProgress | None = None) -> dict[str, Seen]:
     """Decode every image that was not seen before, on all cores; by path, in the order of ``files``."""
     memory = Memory(root)
     stamps: dict[str, Stamp] = {}

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
 from fewlabels.data.pixels import array_cache
-from fewlabels.data.pixels.decode import BadImage, Progress, decode, in_threads, prepare, quiet
+from fewlabels.data.pixels.decode import BadImage, DecodeProgress, decode, in_threads, prepare, quiet
 from fewlabels.errors import UserError
 
 
@@ -36,7 +36,7 @@ def open_store(
     device: torch.device,
     memory_limit: int,
     workers: int,
-    progress: Progress | None = None,
+    progress: DecodeProgress | None = None,
 ) -> Store:
     """Open the images of a data set at one size, in memory if they fit.
 
@@ -61,7 +61,7 @@ class MemoryStore:
     """One uint8 tensor on the device, gathered by index."""
 
     def __init__(
-        self, dataset: Dataset, size: int, channels: int, device: torch.device, progress: Progress | None = None
+        self, dataset: Dataset, size: int, channels: int, device: torch.device, progress: DecodeProgress | None = None
     ) -> None:
         self.size, self.channels = size, channels
         pixels = torch.from_numpy(_all_pixels(dataset.images, size, channels, progress))
@@ -145,7 +145,9 @@ def _image(images: ArrayImages | FileImages, row: int) -> Image.Image:
         raise UserError(f"'{file}' was good when the data were checked and now {error}; restore it") from error
 
 
-def _all_pixels(images: ArrayImages | FileImages, size: int, channels: int, progress: Progress | None) -> np.ndarray:
+def _all_pixels(
+    images: ArrayImages | FileImages, size: int, channels: int, progress: DecodeProgress | None
+) -> np.ndarray:
     """(N, S, S, C) uint8, from the cache if the same files were decoded to the same size before."""
     if isinstance(images, ArrayImages):
         if images.pixels.shape[1:] == (size, size, channels):
@@ -162,7 +164,7 @@ def _all_pixels(images: ArrayImages | FileImages, size: int, channels: int, prog
 
 
 def _decode_all(
-    images: ArrayImages | FileImages, count: int, size: int, channels: int, progress: Progress | None
+    images: ArrayImages | FileImages, count: int, size: int, channels: int, progress: DecodeProgress | None
 ) -> np.ndarray:
     pixels = np.empty((count, size, size, channels), np.uint8)
 

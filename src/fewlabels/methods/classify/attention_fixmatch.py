@@ -61,7 +61,7 @@ class AttentionFixMatch(Method):
     )
     hyperparameters = AttentionFixMatchParameters
     unlabelled_views = ("weak", "strong")
-    needs_pixels = True
+    frozen_trunk = "pixels"
     p: AttentionFixMatchParameters
 
     @classmethod

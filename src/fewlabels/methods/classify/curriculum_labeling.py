@@ -46,7 +46,7 @@ class CurriculumLabeling(Method):
     hyperparameters = CurriculumLabelingParameters
     labelled_views = ("strong",)
     unlabelled_views = ("strong",)
-    renews = "weights"
+    reset_each_round = "weights"
     p: CurriculumLabelingParameters
 
     def __init__(self, model: Classifier, parameters: CurriculumLabelingParameters, problem: Problem) -> None:

@@ -11,7 +11,7 @@ from fewlabels.methods.adversarial import fast_gradient_sign
 from fewlabels.methods.consistency import target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, parameter
 from fewlabels.methods.ramps import sigmoid_ramp
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class DeepCoTraining(Method):
             fast_gradient_sign(network, x, torch.cat([labels, own[cut:].argmax(1)]), self.p.eps)
             for network, x, own in zip(networks, images, logits, strict=True)
         ]
-        with fixed_statistics(self.model):
+        with untracked_statistics(self.model):
             deceived = [network(x) for network, x in zip(networks, reversed(examples), strict=True)]
         targets = [target_probabilities(other) for other in reversed(logits)]
         supervised = sum(cross_entropy(own[:cut], labels) for own in logits)

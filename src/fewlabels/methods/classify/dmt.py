@@ -80,7 +80,7 @@ class Dmt(Method):
     hyperparameters = DmtParameters
     labelled_views = ("strong",)
     unlabelled_views = ("strong",)
-    renews = "schedule"
+    reset_each_round = "schedule"
     statistics_passes = 0.5  # pyright: ignore[reportAssignmentType]
     p: DmtParameters
 

@@ -13,7 +13,7 @@ from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters,
 from fewlabels.methods.negatives import check_count, draw_negatives, equal_weights, negative_loss, negatives_ramp
 from fewlabels.methods.ramps import sigmoid_ramp
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class DualStudent(Method):
         found = []
         for network, head, labelled, own, other in students:
             features = network.features(torch.cat([labelled, own]))
-            with torch.no_grad(), fixed_statistics(network):
+            with torch.no_grad(), untracked_statistics(network):
                 other_probabilities = target_probabilities(network(other))
             found.append(Answers(network.head(features).float(), head(features).float(), other_probabilities))
         return found

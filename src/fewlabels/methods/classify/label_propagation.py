@@ -14,7 +14,7 @@ from fewlabels.methods.pseudo_set import PseudoSet
 from fewlabels.methods.ramps import sigmoid_ramp
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class LabelPropagation(Method):
         logits, own_logits = joint_logits(self.model, labelled, view)
         terms = self.propagated_terms(logits, batch.labelled.labels, own_logits, rows)
         if self.teacher is not None:
-            with torch.no_grad(), fixed_statistics(self.teacher.shadow):
+            with torch.no_grad(), untracked_statistics(self.teacher.shadow):
                 targets = target_probabilities(self.teacher.shadow(other))
             weight = self.p.weight * sigmoid_ramp(batch.progress, self.p.ramp)
             terms["consistency"] = weight * softmax_mse(own_logits, targets).mean()

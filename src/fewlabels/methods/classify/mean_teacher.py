@@ -13,7 +13,7 @@ from fewlabels.methods.negatives import check_count, draw_negatives, equal_weigh
 from fewlabels.methods.ramps import sigmoid_ramp
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class MeanTeacher(Method):
     @torch.no_grad()
     def predictions(self, model: Classifier, view: Tensor) -> Tensor:
         """(B, K) probabilities in training mode; running statistics stay as they are."""
-        with fixed_statistics(model):
+        with untracked_statistics(model):
             return target_probabilities(model(view))
 
     def losses(self, batch: Batch) -> Losses:

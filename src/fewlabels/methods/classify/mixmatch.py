@@ -11,7 +11,7 @@ from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
 from fewlabels.methods.mixing import larger_shares, mix, partners, sharpen
 from fewlabels.methods.ramps import linear_ramp
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 from fewlabels.randomness import Draws
 
 
@@ -72,7 +72,7 @@ class MixMatch(Method):
     )
     hyperparameters = MixMatchParameters
     unlabelled_views = ("weak", "weak")
-    needs_pixels = True
+    frozen_trunk = "pixels"
     p: MixMatchParameters
 
     def mixed(self, batch: Batch, guessed: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +89,7 @@ class MixMatch(Method):
 
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy on mixed labelled + lambda_U * squared distance on mixed unlabelled images (Eq. 2 to 5)."""
-        with torch.no_grad(), fixed_statistics(self.model):
+        with torch.no_grad(), untracked_statistics(self.model):
             guesses = joint_logits(self.model, *batch.unlabelled.views)
         images, targets = self.mixed(batch, guess_labels(guesses, self.p.temperature))
         logits, cut = self.model(images), len(batch.labelled.labels)

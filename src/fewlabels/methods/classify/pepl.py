@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from fewlabels.methods.boxes import Boxes, draw_pair, mass, paste
+from fewlabels.methods.boxes import MixBoxes, draw_pair, mass, paste
 from fewlabels.methods.consistency import joint_logits, target_probabilities
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
@@ -16,7 +16,7 @@ from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, part
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
 from fewlabels.models.cam import class_activation_maps, enlarge, head_weight
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 from fewlabels.randomness import Draws
 
 
@@ -78,7 +78,7 @@ class PEPL(Method):
     )
     hyperparameters = PEPLParameters
     unlabelled_views = ("weak",)
-    needs_pixels = True
+    frozen_trunk = "pixels"
     p: PEPLParameters
 
     def __init__(self, model: Classifier, parameters: PEPLParameters, problem: Problem) -> None:
@@ -109,7 +109,7 @@ class PEPL(Method):
     @torch.no_grad()
     def trust(self, weak: Tensor) -> Trusted:
         """Stage I, and where each pseudo-label's evidence lies: weak views (muB, C, H, W), of square images."""
-        with fixed_statistics(self.model):
+        with untracked_statistics(self.model):
             seen = self.model.outputs(weak)
         q = target_probabilities(seen.logits)
         self.thresholds.update(q)
@@ -135,7 +135,7 @@ class PEPL(Method):
             (1 - mass(trusted.shares, removed), gather(brought)[partner]),
         )
 
-    def boxes(self, weak: Tensor, draws: Draws) -> tuple[Boxes, Boxes]:
+    def boxes(self, weak: Tensor, draws: Draws) -> tuple[MixBoxes, MixBoxes]:
         """The pair of boxes of this step, the same in every process."""
         once = Draws(draws.fork("boxes").key, torch.zeros(1, dtype=torch.int64))
         removed, inserted = draw_pair(once, weak.shape[2], weak.shape[3], self.p.beta)

@@ -12,7 +12,7 @@ from fewlabels.methods.adversarial import virtual_adversarial_direction
 from fewlabels.methods.consistency import kl_divergence, target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.statistics import fixed_statistics
+from fewlabels.models.statistics import untracked_statistics
 from fewlabels.randomness import Draws
 
 CIFAR_VALUES = 3 * 32 * 32
@@ -101,7 +101,7 @@ class VAT(Method):
 
     def around(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Mean divergence of the answers at the perturbed x (B, ...) from those at x, and the former's mean entropy."""
-        with fixed_statistics(self.model):
+        with untracked_statistics(self.model):
             with torch.no_grad():
                 targets = target_probabilities(self.model(x))
             logits = self.model(perturbed(self.model, x, targets, self.p, draws))

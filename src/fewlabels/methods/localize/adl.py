@@ -41,7 +41,7 @@ class ADL(MapMethod):
         "have to tell the class as well; in the remaining batches the strong places weigh more. The box is that of CAM."
     )
     hyperparameters = ADLParameters
-    repeats = False
+    frozen_trunk = "pixels"
     model: Localizer
     p: ADLParameters
 

@@ -48,7 +48,7 @@ class CutMix(MapMethod):
         "area: the classifier has to know objects by any of their parts. The box is that of CAM."
     )
     hyperparameters = CutMixParameters
-    repeats = False
+    frozen_trunk = "pixels"
     p: CutMixParameters
 
     def loss(self, x: Tensor, labels: Tensor, batch: Batch) -> Tensor:

@@ -37,7 +37,7 @@ class HideAndSeek(MapMethod):
         "and the classifier has to look at the others as well. The box is that of CAM."
     )
     hyperparameters = HideAndSeekParameters
-    repeats = False
+    frozen_trunk = "pixels"
     p: HideAndSeekParameters
 
     def loss(self, x: Tensor, labels: Tensor, batch: Batch) -> Tensor:

@@ -71,8 +71,8 @@ class LCHP(LocalizingMethod):
         "network to find boxes. Then only boxes that the classifier is sure of teach it, however the image is changed."
     )
     hyperparameters = LCHPParameters
-    rests = True
-    renews = "optimiser"
+    has_unused_parameters = True
+    reset_each_round = "optimiser"
     model: Localizer
     p: LCHPParameters
 

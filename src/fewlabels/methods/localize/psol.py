@@ -42,9 +42,9 @@ class PSOL(LocalizingMethod):
     )
     hyperparameters = PSOLParameters
     labelled_views = ("weak", "identity")
-    rests = True
+    has_unused_parameters = True
     # the second network has no momentum when it begins, and torch wants that of all weights or of none
-    renews = "optimiser"
+    reset_each_round = "optimiser"
     model: Localizer
     p: PSOLParameters
     boxes: Tensor

@@ -18,5 +18,5 @@ class RandomResizedCrop(MapMethod):
         "an object alone; the box is that of CAM. That this is what the paper does is our reading of it, unverified."
     )
     hyperparameters = MapParameters
-    repeats = False
+    frozen_trunk = "pixels"
     labelled_views = ("random-resized-crop",)

@@ -65,7 +65,7 @@ class SPG(MapMethod):
         "teach inner layers to tell the two apart, whose maps give seeds in turn. The box is that of CAM."
     )
     hyperparameters = SPGParameters
-    repeats = False
+    frozen_trunk = "pixels"
     model: Localizer
     p: SPGParameters
 

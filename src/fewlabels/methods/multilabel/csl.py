@@ -75,7 +75,7 @@ class CSL(MultiLabelMethod):
     )
     hyperparameters = CSLParameters
     needs_absent = False
-    renews = "weights"
+    reset_each_round = "weights"
     p: CSLParameters
     class_prior: Tensor
     without_absence: Tensor

@@ -61,7 +61,7 @@ class PartialBCE(MultiLabelMethod):
         "its curriculum form the model fills in the unknown marks that it is sure of, and is trained on these too."
     )
     hyperparameters = PartialBCEParameters
-    renews = "schedule"
+    reset_each_round = "schedule"
     p: PartialBCEParameters
     found: Tensor
     """(N, K) int8 marks that were filled in, by row of the data set; empty where there is one round."""

@@ -13,21 +13,21 @@ from fewlabels.options import TrainOptions, read_config
 from fewlabels.run.ledger import read_ledger
 from fewlabels.tasks.task import load_task
 
-Row = dict[str, str]
+LedgerRow = dict[str, str]
 """Of the ledger, by column."""
 
 
 @dataclass(frozen=True)
-class Found:
+class RunLabels:
     """The ledger's rows of training images, in its order."""
 
     run: Path
     columns: tuple[str, ...]
     """Of the ledger; none where it is empty."""
-    training: list[Row]
+    training: list[LedgerRow]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LedgerRow]:
         """What the run found out: all that was not given, and of images with boxes every one, for nobody drew those."""
         return [row for row in self.training if "x0" in row or not row["given"]]
 
@@ -37,7 +37,7 @@ class Found:
         return list(dict.fromkeys(row["path"] for row in self.rows))
 
 
-def read_found(run: Path) -> Found:
+def read_run_labels(run: Path) -> RunLabels:
     """Read the ledger of a run.
 
     Raises:
@@ -47,11 +47,11 @@ def read_found(run: Path) -> Found:
     training = [row for row in ledger if row["split"] == "train"]
     if any(not row["confidence"] for row in training):
         raise UserError(f"{run} is not finished; go on with `fewlabels train ... --resume`")
-    return Found(run, tuple(ledger[0]) if ledger else (), training)
+    return RunLabels(run, tuple(ledger[0]) if ledger else (), training)
 
 
 @dataclass(frozen=True)
-class Images:
+class SourceImages:
     """The images of N paths of a ledger."""
 
     dataset: Dataset
@@ -83,7 +83,7 @@ def stored_options(run: Path, **places: str | None) -> TrainOptions:
     return replace(options, **{name: place for name, place in places.items() if place is not None})
 
 
-def read_images(found: Found, options: TrainOptions) -> Images:
+def read_images(found: RunLabels, options: TrainOptions) -> SourceImages:
     """Read the data set again, and look up the images that the run found out something of.
 
     Raises:
@@ -95,7 +95,7 @@ def read_images(found: Found, options: TrainOptions) -> Images:
     except UserError as error:
         hint = f"--data, --labels and --root say where the data of {found.run} lie now"
         raise UserError(f"{error} ({hint})") from error
-    return Images(dataset, _numbers(dataset, found.paths, options.data))
+    return SourceImages(dataset, _numbers(dataset, found.paths, options.data))
 
 
 def _numbers(dataset: Dataset, paths: Sequence[str], data: str) -> np.ndarray:

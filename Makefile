@@ -1,11 +1,14 @@
-# Everything starts here: `make demo`, `make test`. The virtual environment is made when it is first needed.
+# Start with `make demo` and `make test`. The virtual environment is created when a target first needs it.
 PYTHON ?= python3
+UV ?= uv
 BIN := .venv/bin
+FLOOR := .venv-floor/bin
 
-.PHONY: setup demo test test-slow lint bench clean
+.PHONY: setup demo test test-slow test-floor lint lock bench clean
 
 setup: .venv/ready
 
+# The lock holds hashes, so pip refuses a file that differs from the one that was locked.
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -r requirements.lock
@@ -21,13 +24,26 @@ test: setup
 test-slow: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "slow"
 
+# The lower bounds in pyproject.toml: a short test run with the lowest direct versions, in an environment of its own.
+# Needs uv. Not part of CI, because it downloads another torch.
+test-floor:
+	$(UV) venv --clear -q .venv-floor
+	$(UV) pip install -q --python $(FLOOR)/python --resolution lowest-direct --group test -e .
+	OMP_NUM_THREADS=1 $(FLOOR)/python -m pytest -n 2 --dist loadfile -m "not slow" \
+		tests/augment tests/data tests/evaluation tests/models tests/methods/test_losses.py tests/test_estimator.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# Needs uv. Versions that are in the lock stay; remove a line from the lock to upgrade that package.
+lock:
+	$(UV) pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate -q \
+		-c constraints.txt -o requirements.lock
+
 bench: setup
 	$(BIN)/python benchmarks/fixmatch_step.py
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .venv-floor runs

@@ -6,6 +6,8 @@ The names below are imported when they are first used, so that ``import fewlabel
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fewlabels.version import __version__
+
 if TYPE_CHECKING:
     from fewlabels.errors import UserError
     from fewlabels.estimator import FewLabelsClassifier
@@ -13,8 +15,7 @@ if TYPE_CHECKING:
     from fewlabels.run.predict import evaluate, predict
     from fewlabels.run.train import train
 
-__version__ = "0.1.0"
-__all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "evaluate", "predict", "train"]
+__all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "__version__", "evaluate", "predict", "train"]
 
 _HOME = {
     "FewLabelsClassifier": "fewlabels.estimator",

@@ -50,7 +50,7 @@ def version() -> str:
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
-    from fewlabels import __version__
+    from fewlabels.version import __version__
 
     try:
         return f"fewlabels {__version__} (torch {installed('torch')})"

@@ -8,9 +8,9 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
-from fewlabels import __version__
 from fewlabels.errors import UserError
 from fewlabels.models.precision import Precision
+from fewlabels.version import __version__
 
 
 def pick_device(asked: str | None) -> torch.device:

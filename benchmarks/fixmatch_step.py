@@ -40,15 +40,13 @@ from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
 from fewlabels.data.dataset import TRAIN, ArrayImages, Dataset
-from fewlabels.methods.catalogue import load_method
 from fewlabels.methods.consistency import Passes
 from fewlabels.methods.method import Batch
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.precision import choose_precision
 from fewlabels.options import TrainOptions
 from fewlabels.run.assemble import assemble
-from fewlabels.run.defaults import decide
-from fewlabels.run.experiment import facts_of, prepare
+from fewlabels.run.plan import make_plan
+from fewlabels.run.prepare import prepare
 from fewlabels.tasks.task import load_task
 from fewlabels.training.feed import Feed
 from fewlabels.training.machine import keep_freed_memory, make_deterministic, make_fabric
@@ -201,19 +199,18 @@ class Ours:
         names = tuple(f"train/{row:06d}" for row in range(IMAGES))
         splits, classes = np.full(IMAGES, TRAIN, np.int8), tuple(map(str, range(CLASSES)))
         dataset = Dataset("random", classes, names, splits, labels, ArrayImages(pixels), flip="horizontal")
-        device = torch.device("cpu")
-        precision = choose_precision(device, "wrn_28_2")
         asked = TrainOptions(
-            data="random", method="fixmatch", num_labels=LABELS, batch_size=LABELLED, backbone="wrn_28_2", lr=RATE,
-            steps=ENDLESS, eval_every=ENDLESS, ema=DECAY, parameters={"passes": passes} if passes else {},
+            data="random", task="classify", method="fixmatch", num_labels=LABELS, batch_size=LABELLED,
+            backbone="wrn_28_2", lr=RATE, steps=ENDLESS, eval_every=ENDLESS, ema=DECAY, out=str(folder),
+            parameters={"passes": passes} if passes else {},
         )  # fmt: skip
-        task, method = load_task("classify"), load_method("fixmatch")
-        options = decide(asked, facts_of(dataset, device, method, task, asked.parameters))
-        prepared = prepare(task, options, dataset, device, precision)
-        layout = "channels_last" if precision.channels_last else "NCHW"
-        self.how = f"{precision.name}, {layout}, {prepared.method.p.passes} passes"
-        fabric, progress = make_fabric(device, precision), Progress(ENDLESS, print, quiet=True)
-        self.trainer = assemble(prepared, fabric, folder, lambda *_: {}, prepared.images.plain, progress, saved=None)
+        device, task = torch.device("cpu"), load_task("classify")
+        plan = make_plan(asked, task, dataset, device, torch.get_num_threads())
+        experiment = prepare(plan, dataset, device)
+        layout = "channels_last" if plan.precision.channels_last else "NCHW"
+        self.how = f"{plan.precision.name}, {layout}, {experiment.method.p.passes} passes"
+        fabric, progress = make_fabric(device, plan.precision), Progress(ENDLESS, print, quiet=True)
+        self.trainer = assemble(experiment, fabric, folder, lambda *_: {}, task.probabilities, progress, saved=None)
         self.trainer.feed = TimedFeed(**vars(self.trainer.feed), clock=self.clock)
 
     def turn(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from sklearn.datasets import load_digits
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, ArrayImages, Dataset
@@ -15,6 +16,11 @@ from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.methods.catalogue import TASKS, load_method, method_files
 from fewlabels.methods.method import Method
 from fewlabels.options import TrainOptions
+from fewlabels.run.plan import make_plan
+from fewlabels.run.prepare import prepare
+from fewlabels.run.request import make_request
+from fewlabels.tasks.task import load_task
+from fewlabels.training.experiment import Experiment
 
 STEPS = 4
 
@@ -91,6 +97,15 @@ def tiny_options(root: Path, method: str, out: Path, **changes: object) -> Train
     if method == "linear-probe":
         options = replace(options, steps=None)
     return replace(options, **changes)  # pyright: ignore[reportArgumentType]
+
+
+def tiny_experiment(options: TrainOptions, dataset: Dataset | None) -> Experiment:
+    """Build the pieces of a run, untrained, on the CPU."""
+    request, device = make_request(options), torch.device("cpu")
+    task = load_task(request.task)
+    dataset = dataset or task.read(request.options)
+    plan = make_plan(request.options, task, dataset, device, threads=1)
+    return prepare(plan, dataset, device)
 
 
 def sha256(file: Path) -> str:

@@ -29,8 +29,11 @@ class TrainOptions:
     )
     out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
     root: str = option(".", "where known data sets lie", "data")
-    task: Literal["classify", "multilabel", "localize"] | None = option(
-        None, "one class per image, several, or one and its box (default: what the method and the data are for)", "data"
+    task: str | None = option(
+        None,
+        "classify (one class per image), multilabel (several) or localize (one and its box) "
+        "(default: decided by method and data)",
+        "data",
     )
     boxes: str | None = option(
         None, "localize: CSV with columns path,x0,y0,x1,y1, true boxes to judge by, never to train on", "data"
@@ -96,6 +99,49 @@ class TrainOptions:
         for name, value in values.items():
             merged[name] = read_value(name, value)
         return TrainOptions(**merged)
+
+
+def decided() -> Any:
+    """Declare an option that has no default, because :meth:`Settings.of` always gives its value."""
+    return field(default=None)
+
+
+@dataclass(frozen=True)
+class Settings(TrainOptions):
+    """The options of a run after every decision; what the rule of ``docs/defaults.md`` decides is never None.
+
+    Made by :meth:`of` alone.
+    """
+
+    task: str = decided()
+    out: str = decided()
+    label_seed: int = decided()
+    steps: int = decided()
+    batch_size: int = decided()
+    backbone: str = decided()
+    weights: str = decided()
+    freeze: bool = decided()
+    statistics: Literal["moving", "fixed"] = decided()
+    image_size: int = decided()
+    flip: Literal["none", "horizontal", "both"] = decided()
+    weak: str = decided()
+    strong: str = decided()
+    lr: float = decided()
+    backbone_lr: float = decided()
+    clip: float = decided()
+    eval_every: int = decided()
+    precision: Literal["fp32", "bf16"] = decided()
+    device: str = decided()
+    workers: int = decided()
+    threads: int = decided()
+
+    @classmethod
+    def of(cls, options: TrainOptions) -> "Settings":
+        """Make settings of options in which nothing is left open."""
+        values = {f.name: getattr(options, f.name) for f in fields(options)}
+        missing = [name for name in cls.__annotations__ if values[name] is None]
+        assert not missing, f"not decided: {missing}"
+        return cls(**values)
 
 
 def option_names() -> list[str]:

@@ -10,8 +10,8 @@ from fewlabels.methods.classify.pseudo_label_epochs import PseudoLabelEpochs, Ps
 from fewlabels.methods.method import Problem
 from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
 from fewlabels.models.classifier import Classifier
-from fewlabels.run.experiment import TrainingPool
-from fewlabels.tasks.task import load_task
+from fewlabels.models.inference import probabilities
+from fewlabels.training.pool import TrainingPool
 
 T1 = [[3, 0, 0], [1, 0.5, 0], [0, 2, 1.9], [0, 0, 4]]
 """Logits of T-1: confidence .909443, .506480, .490155, .964663; classes 0, 0, 1, 2."""
@@ -23,7 +23,7 @@ def pool_of(
     """The real pool on images that are these features (N, D); all rows, unless some are named."""
     streamed = torch.arange(len(features)) if rows is None else torch.tensor(rows)
     return TrainingPool(
-        load_task("classify"),
+        probabilities,
         model,
         lambda rows: [features[rows]],
         streamed,

@@ -11,24 +11,21 @@ import pytest
 import torch
 from tests.report.test_looking import opened
 from tests.report.test_page import HOSTILE, _Page
-from tests.tiny import tiny_options
+from tests.tiny import tiny_experiment, tiny_options
 
 from fewlabels.data.dataset import TEST, TRAIN, ArrayImages, Dataset
 from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import load_method
+from fewlabels.evaluation.outcome import Outcome
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.precision import choose_precision
 from fewlabels.report.boxes import BoxesGallery
 from fewlabels.report.boxing import BINS, Boxed, Boxing, Corners
 from fewlabels.report.framed import STYLES, Drawn, framed
 from fewlabels.report.iou_histogram import iou_histogram
 from fewlabels.report.page import Example, RunSummary, read_summary, render
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run.defaults import decide
-from fewlabels.run.experiment import facts_of, prepare
 from fewlabels.run.train import train
-from fewlabels.tasks.task import Outcome, load_task, predict_all
+from fewlabels.tasks.task import load_task, predict_all
 
 CPU = torch.device("cpu")
 TRAINED, TESTED, SIZE = 40, 20, 32
@@ -173,14 +170,12 @@ def test_the_box_of_a_heat_map_is_what_the_methods_box_comes_from(lchp: RunSumma
 def test_where_the_true_class_is_known_its_box_is_shown(tmp_path: Path) -> None:
     dataset, rows = scenes()
     (tmp_path / "boxes.csv").write_text("\n".join(["path,x0,y0,x1,y1", *rows]), encoding="utf-8")
-    task, kind = load_task("localize"), load_method("cam", "localize")
+    task = load_task("localize")
     options = tiny_options(tmp_path, "cam", tmp_path / "run", task="localize", num_labels=20, image_size=SIZE)
-    options = decide(options, facts_of(dataset, CPU, kind, task, {}))
-    assert options.backbone is not None
-    prepared = prepare(task, options, dataset, CPU, choose_precision(CPU, options.backbone, None))
+    prepared = tiny_experiment(options, dataset)
     model, plain = prepared.method.model, prepared.images.plain
     assert isinstance(model, Localizer)
-    gallery = BoxesGallery(prepared, Outcome(model, plain, predict_all(prepared, model, plain)))
+    gallery = BoxesGallery(prepared, Outcome(model, plain, predict_all(task, prepared, model), task.answers))
     tested = torch.arange(TRAINED, TRAINED + TESTED)
     truth, given = torch.from_numpy(dataset.labels), torch.from_numpy(prepared.split.given)
     x = torch.cat(list(plain(tested)))

@@ -15,17 +15,15 @@ import pytest
 import torch
 from PIL import Image
 from tests.report.test_page import _Page
-from tests.tiny import tiny_options, write_tiny
+from tests.tiny import tiny_experiment, tiny_options, write_tiny
 from torch import nn
 
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.data.read import read
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import load_method
 from fewlabels.models.attention import AttentionClassifier
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Ensemble
-from fewlabels.models.precision import choose_precision
 from fewlabels.report.charts import WIDTH
 from fewlabels.report.curves import compared_charts
 from fewlabels.report.embedding import embedding, in_the_plane
@@ -36,10 +34,9 @@ from fewlabels.report.maps import looked_at, mapped
 from fewlabels.report.page import RunSummary, read_summary, render
 from fewlabels.report.scatter import scatter
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run.defaults import decide
-from fewlabels.run.experiment import Prepared, facts_of, prepare
 from fewlabels.run.train import train
 from fewlabels.tasks.task import load_task, predict_all
+from fewlabels.training.experiment import Experiment
 
 HOSTILE = '<script>alert("1")</script>'
 CPU = torch.device("cpu")
@@ -63,12 +60,11 @@ def run(root: Path, out: Path, method: str, dataset: Dataset | None = None, **ch
     return read_summary(train(options, say=lambda _: None, dataset=dataset) / "report.html")
 
 
-def gallery(folder: Path, dataset: Dataset, **changes: object) -> tuple[Prepared, Gallery]:
+def gallery(folder: Path, dataset: Dataset, **changes: object) -> tuple[Experiment, Gallery]:
     options = tiny_options(folder, "supervised", folder / "run", **({"image_size": 24} | changes))
-    options = decide(options, facts_of(dataset, CPU, load_method("supervised"), load_task("classify"), {}))
-    assert options.backbone is not None
-    prepared = prepare(load_task("classify"), options, dataset, CPU, choose_precision(CPU, options.backbone, None))
-    return prepared, Gallery(prepared, predict_all(prepared, prepared.method.model, prepared.images.plain))
+    experiment = tiny_experiment(options, dataset)
+    predictions = predict_all(load_task("classify"), experiment, experiment.method.model)
+    return experiment, Gallery(experiment, predictions)
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,14 @@ import pytest
 import torch
 from tests.report.test_looking import opened
 from tests.report.test_page import HOSTILE, _Page
-from tests.tiny import tiny_options
+from tests.tiny import tiny_experiment, tiny_options
 from torch import nn
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, ArrayImages, Dataset
 from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import load_method
+from fewlabels.evaluation.outcome import Predictions
 from fewlabels.models.class_maps import ClassMapClassifier
-from fewlabels.models.precision import choose_precision
 from fewlabels.report.class_heat import class_mapped, most_probable, shown_maps
 from fewlabels.report.histogram import histogram
 from fewlabels.report.marking import BINS, Histogram, MarkCounts, Marking, Precision
@@ -27,11 +26,8 @@ from fewlabels.report.marks import histograms
 from fewlabels.report.marks_gallery import MarksGallery
 from fewlabels.report.page import Example, RunSummary, read_summary, render
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run.defaults import decide
-from fewlabels.run.experiment import facts_of, prepare
 from fewlabels.run.ledger import read_ledger
 from fewlabels.run.train import train
-from fewlabels.tasks.task import Predictions, load_task
 
 CPU = torch.device("cpu")
 NAMES = tuple(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
@@ -86,13 +82,10 @@ def gallery(folder: Path, probabilities: torch.Tensor | None = None) -> MarksGal
     options = tiny_options(
         folder, "bce", folder / "run", task="multilabel", num_labels=None, known_proportion=0.5, image_size=32
     )
-    task = load_task("multilabel")
-    options = decide(options, facts_of(dataset, CPU, load_method("bce", "multilabel"), task, {}))
-    assert options.backbone is not None
-    prepared = prepare(task, options, dataset, CPU, choose_precision(CPU, options.backbone, None))
+    experiment = tiny_experiment(options, dataset)
     if probabilities is None:
         probabilities = torch.rand(len(dataset), 10, generator=torch.Generator().manual_seed(1))
-    return MarksGallery(prepared, Predictions(probabilities, probabilities > 0.9))
+    return MarksGallery(experiment, Predictions(probabilities, probabilities > 0.9))
 
 
 def invented(**changes: Any) -> RunSummary:

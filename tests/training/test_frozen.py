@@ -137,7 +137,7 @@ def test_where_not_all_can_be_remembered_the_run_says_so(
     monkeypatch.setattr(frozen, "MEMORY", room)
     said: list[str] = []
     fresh: list[int | None] = []
-    monkeypatch.setattr("fewlabels.run.train.estimate_seconds", lambda _, fresh_steps: fresh.append(fresh_steps))
+    monkeypatch.setattr("fewlabels.run.execution.estimate_seconds", lambda _, fresh_steps: fresh.append(fresh_steps))
     options = case_options(write_tiny(tmp_path), Case("localize", "cam"), tmp_path / "run", freeze=True)
     train(options, say=said.append)
     labelled = json.loads((tmp_path / "run" / "metrics.json").read_text())["train"]["num_labels"]

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from fewlabels.cli.parser import Parser, add_training_options, split_method_parameters
-from fewlabels.methods.catalogue import check_parameters
-from fewlabels.options import TrainOptions, read_config, validate
-from fewlabels.tasks.choose import choose_task
+from fewlabels.options import TrainOptions, read_config
+from fewlabels.run.train import train
 
 
 def arguments(parser: Parser) -> None:
@@ -31,17 +30,13 @@ def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
         args["parameters"] = {**(values.get("parameters", {}) if same else {}), **parameters}
     elif "method" in args and args["method"] != values.get("method"):
         args["parameters"] = {}
-    options = TrainOptions().replaced({**values, **args, **({"data": data} if data else {})})
-    validate(options)
-    check_parameters(options.method, options.parameters, choose_task(options))
-    return options, resume
+    return TrainOptions().replaced({**values, **args, **({"data": data} if data else {})}), resume
 
 
 def run(parser: Parser, argv: list[str]) -> None:
     """Train, and say where the report is."""
     options, resume = read_options(parser, argv)
-    from fewlabels.cli.verdict import verdict
-    from fewlabels.run.train import train
-
     out = train(options, resume, say=lambda line: print(line, flush=True))
+    from fewlabels.cli.verdict import verdict
+
     print(verdict(out))

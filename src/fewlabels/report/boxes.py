@@ -10,6 +10,7 @@ from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.localization import ENOUGH, best_iou, centred_box
+from fewlabels.evaluation.outcome import Outcome
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.models.localizer import Localizer
 from fewlabels.models.regions import boxes_of
@@ -17,22 +18,21 @@ from fewlabels.report.boxing import BINS, Boxed, Boxing, Corners
 from fewlabels.report.gallery import Gallery, drawn
 from fewlabels.report.heat import overlay
 from fewlabels.report.maps import SMALLEST
-from fewlabels.run.experiment import Prepared
-from fewlabels.tasks.task import Outcome
+from fewlabels.training.experiment import Experiment
 
 MOST, MOST_UNSURE = 12, 6
 
 
-def summarise_boxes(prepared: Prepared, outcome: Outcome) -> Boxing:
+def summarise_boxes(experiment: Experiment, outcome: Outcome, boxes: TrueBoxes | None) -> Boxing:
     """Images with their boxes, and how well the boxes meet the true ones."""
-    gallery, split = BoxesGallery(prepared, outcome), prepared.split
+    gallery, split = BoxesGallery(experiment, outcome), experiment.split
     trained = np.union1d(split.labelled, split.pool)
     kind, rows = next(
         (kind, rows)
         for kind, rows in (("test images", split.test), ("validation images", split.val), ("training images", trained))
         if len(rows)
     )
-    true = None if rows is trained else prepared.task.true_boxes(prepared.dataset, prepared.options)
+    true = None if rows is trained else boxes
     ious, centred = _judged(gallery, rows, true) if true is not None else ([], None)
     looked = gallery.looked
     return Boxing(
@@ -62,19 +62,20 @@ class BoxesGallery:
     class, as GT-Known wants it.
     """
 
-    def __init__(self, prepared: Prepared, outcome: Outcome) -> None:
-        assert isinstance(prepared.method, LocalizingMethod)
+    def __init__(self, experiment: Experiment, outcome: Outcome) -> None:
+        assert isinstance(experiment.method, LocalizingMethod)
         assert isinstance(outcome.model, Localizer)
-        self.prepared, self.model, self.plain = prepared, outcome.model, outcome.plain
-        self.gallery = Gallery(prepared, outcome.predictions)
-        rule = prepared.method.pseudo_rule
+        self.experiment, self.model, self.plain = experiment, outcome.model, outcome.plain
+        self.answers = outcome.answers
+        self.gallery = Gallery(experiment, outcome.predictions)
+        rule = experiment.method.pseudo_rule
         self.teacher = Localizer(self.model.classifier, None, rule) if rule else None
         """Says the pseudo boxes, where a rule does."""
         self.looked = self.teacher or self.model
         """Whose maps are shown."""
-        self.labels = torch.from_numpy(prepared.dataset.labels).clone()
+        self.labels = torch.from_numpy(experiment.dataset.labels).clone()
         """(N,) int64: the known class of each image, of a training image the given one, or UNLABELLED."""
-        trained = np.union1d(prepared.split.labelled, prepared.split.pool)
+        trained = np.union1d(experiment.split.labelled, experiment.split.pool)
         self.labels[trained] = self.gallery.given[trained]
 
     @property
@@ -86,7 +87,7 @@ class BoxesGallery:
 
     def boxes(self, rows: Tensor, model: Localizer | None = None) -> Tensor:
         """(n, 4) float32 on the CPU: the boxes of the run's model, or of another one."""
-        found = self.prepared.task.answers(model or self.model, self.plain(rows), self.labels[rows]).boxes
+        found = self.answers(model or self.model, self.plain(rows), self.labels[rows]).boxes
         assert found is not None
         return found
 
@@ -114,13 +115,13 @@ class BoxesGallery:
     def mapped(self, rows: Tensor, true: TrueBoxes | None) -> list[Boxed]:
         """As :meth:`boxed`, with heat maps where images are large enough and the network has such maps."""
         images = self.boxed(rows, true)
-        maps = self._maps(rows) if images and self.prepared.images.store.size >= SMALLEST else None
+        maps = self._maps(rows) if images and self.experiment.images.store.size >= SMALLEST else None
         if maps is None:
             return images
         heat = [
             overlay(pixels, one.numpy()) for pixels, one in zip(self.gallery.pixels(rows.tolist()), maps, strict=True)
         ]
-        rule, side = self.looked.rule, self.prepared.images.store.size
+        rule, side = self.looked.rule, self.experiment.images.store.size
         if rule.source == "network":
             return [replace(one, overlay=shown) for one, shown in zip(images, heat, strict=True)]
         regions = _corners(boxes_of(maps, rule.threshold, rule.component, rule.scale, side))

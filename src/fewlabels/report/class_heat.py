@@ -19,16 +19,16 @@ MOST_IMAGES, MOST_CLASSES = 6, 3
 
 def class_mapped(gallery: MarksGallery, model: Classifier) -> list[ClassMapped]:
     """A few images with the maps of up to three classes; none where images are small or a class has no map."""
-    prepared = gallery.prepared
-    rows = drawn(test_or_train(prepared.dataset), MOST_IMAGES)
-    if not isinstance(model, ClassMapClassifier) or not len(rows) or prepared.images.store.size < SMALLEST:
+    experiment = gallery.experiment
+    rows = drawn(test_or_train(experiment.dataset), MOST_IMAGES)
+    if not isinstance(model, ClassMapClassifier) or not len(rows) or experiment.images.store.size < SMALLEST:
         return []
-    maps = shown_maps(model, torch.cat(list(prepared.images.plain(rows))))
+    maps = shown_maps(model, torch.cat(list(experiment.images.plain(rows))))
     if maps.shape[2] * maps.shape[3] < 2 or not maps.isfinite().all():
         return []
     chosen = rows.tolist()
-    seen = pixels(prepared, chosen)
-    names, paths = prepared.dataset.classes, prepared.dataset.paths
+    seen = pixels(experiment, chosen)
+    names, paths = experiment.dataset.classes, experiment.dataset.paths
     found = []
     for row, image, own in zip(chosen, seen, maps, strict=True):
         marks, likely, p = gallery.truth[row], gallery.likely[row], gallery.probabilities[row]

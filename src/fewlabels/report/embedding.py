@@ -11,7 +11,7 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features
 from fewlabels.report.gallery import Gallery, drawn
 from fewlabels.report.looking import Embedding, Point
-from fewlabels.run.experiment import Plain
+from fewlabels.training.trunk import Plain
 
 MOST, FEWEST = 400, 10
 """Images in the plane; with fewer than the least there is nothing to see."""
@@ -29,7 +29,7 @@ class _Chosen(NamedTuple):
 
 def embedding(gallery: Gallery, model: Classifier, plain: Plain) -> Embedding | None:
     """The model's pooled features of some images by t-SNE; None where there are too few to see anything."""
-    dataset = gallery.prepared.dataset
+    dataset = gallery.experiment.dataset
     rows, images, known = _choose(dataset)
     if len(rows) < FEWEST:
         return None

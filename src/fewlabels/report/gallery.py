@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, Dataset
+from fewlabels.evaluation.outcome import Predictions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.example import Example
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run.experiment import Prepared
-from fewlabels.tasks.task import Predictions
+from fewlabels.training.experiment import Experiment
 
 PER_CLASS = 4
 """Images shown per class among the most and the least confident."""
@@ -28,27 +28,27 @@ def test_or_train(dataset: Dataset) -> np.ndarray:
     return test if len(test) else dataset.rows(TRAIN)
 
 
-def pixels(prepared: Prepared, rows: Sequence[int]) -> np.ndarray:
+def pixels(experiment: Experiment, rows: Sequence[int]) -> np.ndarray:
     """(n, H, W, C) uint8, as the network gets them but for the normalisation; there must be a row."""
-    (found,) = prepared.images.stream([torch.tensor(rows)])
+    (found,) = experiment.images.stream([torch.tensor(rows)])
     return found.permute(0, 2, 3, 1).cpu().numpy()
 
 
 class Gallery:
     """Images of a run with what its model says of them."""
 
-    def __init__(self, prepared: Prepared, predictions: Predictions) -> None:
-        self.prepared, self.probabilities = prepared, predictions.probabilities
+    def __init__(self, experiment: Experiment, predictions: Predictions) -> None:
+        self.experiment, self.probabilities = experiment, predictions.probabilities
         self.guess = predictions.probabilities.argmax(1)
         """(N,) int64: the model's class of every image."""
-        self.given = torch.from_numpy(prepared.split.given)
+        self.given = torch.from_numpy(experiment.split.given)
         """(N,) int64: the label that training saw, or UNLABELLED."""
         self.confidence = predictions.probabilities.amax(1)
 
     def by_class(self, rows: Tensor, descending: bool) -> dict[str, list[Example]]:
         """Those of the rows per predicted class, the surest or the least sure first."""
         shown = {}
-        for k, name in enumerate(self.prepared.dataset.classes[:50]):
+        for k, name in enumerate(self.experiment.dataset.classes[:50]):
             mine = rows[self.guess[rows] == k]
             order = self.confidence[mine].argsort(descending=descending, stable=True)
             shown[name] = self.examples(mine[order[:PER_CLASS]].tolist())
@@ -62,13 +62,13 @@ class Gallery:
 
     def pixels(self, rows: Sequence[int]) -> np.ndarray:
         """(n, H, W, C) uint8, see :func:`pixels`."""
-        return pixels(self.prepared, rows)
+        return pixels(self.experiment, rows)
 
     def examples(self, rows: Sequence[int]) -> list[Example]:
         """The rows in their order."""
         if not rows:
             return []
-        dataset = self.prepared.dataset
+        dataset = self.experiment.dataset
         return [
             Example(
                 path=dataset.paths[row], image=thumbnail(image), label=dataset.classes[int(self.guess[row])],
@@ -79,4 +79,4 @@ class Gallery:
         ]  # fmt: skip
 
     def _name(self, label: int) -> str | None:
-        return None if label == UNLABELLED else self.prepared.dataset.classes[label]
+        return None if label == UNLABELLED else self.experiment.dataset.classes[label]

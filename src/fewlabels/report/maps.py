@@ -19,8 +19,8 @@ SMALLEST = 24
 
 def mapped(gallery: Gallery, model: Classifier) -> list[Mapped]:
     """A few images with their maps; none where the images are small or the network has no such map."""
-    images = gallery.prepared.images
-    rows = drawn(test_or_train(gallery.prepared.dataset), MOST)
+    images = gallery.experiment.images
+    rows = drawn(test_or_train(gallery.experiment.dataset), MOST)
     if not len(rows) or images.store.size < SMALLEST:
         return []
     guess = gallery.guess[rows]

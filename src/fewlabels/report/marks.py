@@ -5,30 +5,31 @@ from typing import Any
 from torch import Tensor
 
 from fewlabels.data.dataset import ABSENT, PRESENT, UNKNOWN
+from fewlabels.evaluation.outcome import Outcome
 from fewlabels.report.class_heat import class_mapped
 from fewlabels.report.marking import BINS, Histogram, MarkCounts, Marking, Precision
 from fewlabels.report.marks_gallery import MarksGallery
 from fewlabels.report.summary import RunSummary
-from fewlabels.run.experiment import Prepared
-from fewlabels.tasks.task import Outcome, about_method
+from fewlabels.tasks.task import about_method
+from fewlabels.training.experiment import Experiment
 
 MOST_PRESENT, MOST_ABSENT = 50, 6
 """Classes whose surest unknown marks are shown."""
 
 
 def summarise_marks(
-    prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any], metrics: dict[str, dict[str, Any]],
+    experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any], metrics: dict[str, dict[str, Any]],
     history: list[dict[str, Any]],
 ) -> RunSummary:  # fmt: skip
     """Curves, figures and counts per class, and marks to look at."""
-    dataset, gallery = prepared.dataset, MarksGallery(prepared, outcome.predictions)
+    dataset, gallery = experiment.dataset, MarksGallery(experiment, outcome.predictions)
     rows = gallery.trained
     given, likely = gallery.given[rows], gallery.likely[rows]
     counts = (given == PRESENT).sum(0)
     accepted = outcome.predictions.accepted[rows] & (given == UNKNOWN)
     figures = {part: {key: value for key, value in row.items() if key != "AP"} for part, row in metrics.items()}
     frequent = counts.argsort(descending=True, stable=True)[:MOST_ABSENT].tolist()
-    judged_by, precisions = _precisions(prepared, metrics)
+    judged_by, precisions = _precisions(experiment, metrics)
     marking = Marking(
         given=MarkCounts(*(int((given == mark).sum()) for mark in (PRESENT, ABSENT, UNKNOWN))),
         accepted_absent=int((accepted & ~likely).sum()), judged_by=judged_by, precisions=precisions,
@@ -38,11 +39,11 @@ def summarise_marks(
         absent=gallery.surest(sorted(frequent), present=False),
     )  # fmt: skip
     return RunSummary(
-        name=name, config=about_method(prepared) | config, metrics=figures, history=history,
+        name=name, config=about_method(experiment) | config, metrics=figures, history=history,
         classes=list(dataset.classes), confusion=None,
         label_counts=dict(zip(dataset.classes, counts.tolist(), strict=True)),
         pseudo_counts=dict(zip(dataset.classes, (accepted & likely).sum(0).tolist(), strict=True)),
-        doubted=gallery.doubted(), notes=prepared.notes, marking=marking,
+        doubted=gallery.doubted(), notes=list(experiment.notes), marking=marking,
     )  # fmt: skip
 
 
@@ -67,12 +68,12 @@ def histograms(probabilities: Tensor, given: Tensor, truth: Tensor) -> list[Hist
     ]
 
 
-def _precisions(prepared: Prepared, metrics: dict[str, dict[str, Any]]) -> tuple[str, list[Precision]]:
+def _precisions(experiment: Experiment, metrics: dict[str, dict[str, Any]]) -> tuple[str, list[Precision]]:
     """Those of the test images, else of the validation images."""
-    split = prepared.split
+    split = experiment.split
     for name, images, rows in (("test", "test images", split.test), ("val", "validation images", split.val)):
         if averages := metrics.get(name, {}).get("AP"):
-            labels = prepared.dataset.labels[rows]
+            labels = experiment.dataset.labels[rows]
             positives, known = (labels == PRESENT).sum(0).tolist(), (labels != UNKNOWN).sum(0).tolist()
             return images, [Precision(*one) for one in zip(averages, positives, known, strict=True)]
     return "", []

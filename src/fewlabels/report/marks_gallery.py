@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from fewlabels.data.dataset import PRESENT, UNKNOWN
+from fewlabels.evaluation.outcome import Predictions
 from fewlabels.report.example import Example
 from fewlabels.report.gallery import PER_CLASS, pixels
 from fewlabels.report.thumbnail import thumbnail
-from fewlabels.run.experiment import Prepared
-from fewlabels.tasks.task import Predictions
+from fewlabels.training.experiment import Experiment
 
 Mark = tuple[int, int]
 """Row of the image, index of the class."""
@@ -23,15 +23,15 @@ def said(name: str, present: bool) -> str:
 class MarksGallery:
     """Marks of the training images of a run with what its model says of them."""
 
-    def __init__(self, prepared: Prepared, predictions: Predictions) -> None:
-        self.prepared, self.probabilities = prepared, predictions.probabilities
+    def __init__(self, experiment: Experiment, predictions: Predictions) -> None:
+        self.experiment, self.probabilities = experiment, predictions.probabilities
         self.likely = predictions.probabilities >= 0.5
         """(N, K) bool: the model's classes of every image."""
-        self.given = torch.from_numpy(prepared.split.given)
+        self.given = torch.from_numpy(experiment.split.given)
         """(N, K) int8: the marks that training saw."""
-        self.truth = torch.from_numpy(prepared.dataset.labels)
+        self.truth = torch.from_numpy(experiment.dataset.labels)
         """(N, K) int8: the marks that the data set knows."""
-        self.trained = torch.from_numpy(prepared.split.labelled)
+        self.trained = torch.from_numpy(experiment.split.labelled)
         """(n,) int64: the training images."""
 
     def surest(self, classes: Sequence[int], present: bool) -> dict[str, list[Example]]:
@@ -42,7 +42,7 @@ class MarksGallery:
             mine = self.trained[wanted[self.trained]]
             order = self.probabilities[mine, k].argsort(descending=present, stable=True)[:PER_CLASS]
             if len(mine):
-                shown[self.prepared.dataset.classes[k]] = self.examples([(row, k) for row in mine[order].tolist()])
+                shown[self.experiment.dataset.classes[k]] = self.examples([(row, k) for row in mine[order].tolist()])
         return shown
 
     def doubted(self, most: int = 12) -> list[Example]:
@@ -57,15 +57,15 @@ class MarksGallery:
         """The marks in their order; the truth is told of those that were unknown in training."""
         if not marks:
             return []
-        names = self.prepared.dataset.classes
+        names = self.experiment.dataset.classes
         return [
             Example(
-                path=self.prepared.dataset.paths[row], image=thumbnail(image),
+                path=self.experiment.dataset.paths[row], image=thumbnail(image),
                 label=said(names[k], bool(self.likely[row, k])), confidence=self._confidence(row, k),
                 given=(given := _known(names[k], int(self.given[row, k]))),
                 truth=None if given else _known(names[k], int(self.truth[row, k])),
             )
-            for (row, k), image in zip(marks, pixels(self.prepared, [row for row, _ in marks]), strict=True)
+            for (row, k), image in zip(marks, pixels(self.experiment, [row for row, _ in marks]), strict=True)
         ]  # fmt: skip
 
     def _confidence(self, row: int, k: int) -> float:

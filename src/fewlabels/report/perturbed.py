@@ -16,20 +16,20 @@ MOST = 6
 
 def perturbed(gallery: Gallery, model: Classifier) -> list[Perturbed]:
     """A few images before and after; none where the method perturbs nothing, or features instead of images."""
-    prepared = gallery.prepared
-    rows = drawn(test_or_train(prepared.dataset), MOST)
-    if not len(rows) or prepared.embeds:
+    experiment = gallery.experiment
+    rows = drawn(test_or_train(experiment.dataset), MOST)
+    if not len(rows) or not experiment.trunk.gives_pixels:
         return []
-    x = torch.cat(list(prepared.images.plain(rows)))
+    x = torch.cat(list(experiment.images.plain(rows)))
     with evaluating(model):
-        moved = prepared.method.perturbed(model, x, Draws(key_of("perturbed"), torch.arange(len(x))))
+        moved = experiment.method.perturbed(model, x, Draws(key_of("perturbed"), torch.arange(len(x))))
     if moved is None:
         return []
     moved = moved.detach()
     lengths = (moved - x).flatten(1).norm(dim=1).tolist()
     confidence, guess = probabilities(model, [moved]).max(1)
-    pixels = prepared.images.to_input.inverse(moved).permute(0, 2, 3, 1).cpu().numpy()
-    classes = prepared.dataset.classes
+    pixels = experiment.images.to_input.inverse(moved).permute(0, 2, 3, 1).cpu().numpy()
+    classes = experiment.dataset.classes
     before = gallery.examples(rows.tolist())
     return [
         Perturbed(

@@ -1,88 +1,81 @@
-"""Puts the loop together: feed, optimiser, weight average, and the checkpoint to go on from."""
+"""Put the loop together: feed, optimiser, weight average, and the checkpoint to continue from."""
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from fewlabels.errors import UserError
+from fewlabels.files import write_text
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.statistics import freeze_statistics
-from fewlabels.run.experiment import Plain, Prepared, training_pool
 from fewlabels.sampling.schedule import Stream
 from fewlabels.training.checkpoint import Checkpoint
-from fewlabels.training.feed import EmbeddedViews, Feed, PixelViews, ViewMaker
-from fewlabels.training.frozen import FEW_VIEWS, embed_views, freeze, remember
+from fewlabels.training.experiment import Experiment
+from fewlabels.training.feed import Feed
 from fewlabels.training.loop import Evaluate, Trainer
+from fewlabels.training.observer import history_csv
 from fewlabels.training.optimisation import Optimisation, make_optimizer
+from fewlabels.training.pool import Probabilities, training_pool
 from fewlabels.training.progress import Progress
 from fewlabels.training.rounds import Rounds
+from fewlabels.training.trunk import used_rows
 
 
 def assemble(
-    prepared: Prepared, fabric: Fabric, folder: Path, evaluate: Evaluate, plain: Plain, progress: Progress,
-    saved: Checkpoint | None,
+    experiment: Experiment, fabric: Fabric, run: Path, evaluate: Evaluate, predict: Probabilities,
+    progress: Progress, saved: Checkpoint | None,
 ) -> Trainer:  # fmt: skip
-    """The loop with everything in it, put back to its checkpoint where there is one."""
-    options, method = prepared.options, prepared.method
-    assert options.lr is not None
-    assert options.backbone_lr is not None
-    assert options.eval_every is not None
-    assert options.clip is not None
-    if options.freeze:
-        freeze(method.model)
-    if prepared.remembers:
-        remember(method)
-    if options.statistics == "fixed":
+    """Make the loop with everything in it, and restore its checkpoint where there is one.
+
+    Args:
+        experiment: the pieces of the run.
+        fabric: device and processes.
+        run: the run folder, which receives checkpoints and history.csv.
+        evaluate: what is measured at every evaluation.
+        predict: the task's predictions, for methods that look at the pool.
+        progress: what a person sees.
+        saved: the checkpoint of a run that is resumed.
+    """
+    settings, method = experiment.settings, experiment.method
+    experiment.trunk.apply(method)
+    if settings.statistics == "fixed":
         freeze_statistics(method)
     how = Optimisation(
-        options.optimizer, options.lr, options.backbone_lr, options.weight_decay, options.schedule, options.warmup,
-        options.clip,
+        settings.optimizer, settings.lr, settings.backbone_lr, settings.weight_decay, settings.schedule,
+        settings.warmup, settings.clip,
     )  # fmt: skip
-    average = WeightAverage(method.model, options.ema)
+    average = WeightAverage(method.model, settings.ema)
+
+    def write_history(rows: list[dict[str, Any]]) -> None:
+        if fabric.is_global_zero:
+            write_text(run / "history.csv", history_csv(rows))
+
     trainer = Trainer(
         fabric=fabric, method=method, optimizer=make_optimizer(method, how), average=average,
-        feed=make_feed(prepared, fabric, progress), pool=training_pool(prepared, average.shadow, plain), how=how,
-        seed=options.seed, eval_every=options.eval_every, folder=folder, evaluate=evaluate, show=progress.show,
+        feed=make_feed(experiment, fabric, progress), pool=training_pool(experiment, average.shadow, predict), how=how,
+        seed=settings.seed, eval_every=settings.eval_every, folder=run / "checkpoint", evaluate=evaluate,
+        write_history=write_history, show=progress.show,
     )  # fmt: skip
     if saved is not None:
         trainer.restore(saved)
     return trainer
 
 
-def make_feed(prepared: Prepared, fabric: Fabric, progress: Progress) -> Feed:
-    """The batches of this process."""
-    options, split = prepared.options, prepared.split
-    assert options.batch_size is not None
-    assert options.steps is not None
-    size, mu = options.batch_size, prepared.mu
+def make_feed(experiment: Experiment, fabric: Fabric, progress: Progress) -> Feed:
+    """Make the batches of this process."""
+    settings, split, mu = experiment.settings, experiment.split, experiment.mu
+    size = settings.batch_size
     if size % fabric.world_size:
         raise UserError(
             f"--batch-size {size} can't be shared by {fabric.world_size} processes; give a multiple of their number"
         )
-    ranks = (fabric.global_rank, fabric.world_size)
-    labelled = Stream(torch.from_numpy(split.labelled), size, options.seed, "labelled", *ranks)
-    unlabelled = Stream(torch.from_numpy(split.pool), size * mu, options.seed, "unlabelled", *ranks) if mu else None
-    labels = torch.from_numpy(split.given)
-    maker = make_views(prepared, progress)
-    rounds = Rounds.of(prepared.method.rounds, options.steps)
-    return Feed(maker, labelled, unlabelled, labels.to(fabric.device), rounds, options.seed)
-
-
-def make_views(prepared: Prepared, progress: Progress) -> ViewMaker:
-    """Views from pixels, or, for a frozen trunk, from features that are computed here and now."""
-    seed = prepared.options.seed
-    labelled, unlabelled = prepared.labelled_views, prepared.unlabelled_views
-    if not prepared.embeds:
-        first, second = (tuple(view for _, view in named) for named in (labelled, unlabelled))
-        return PixelViews(prepared.images, first, second, seed, FEW_VIEWS if prepared.remembers else None)
-    names = [tuple(name for name, _ in named) for named in (labelled, unlabelled)]
-    if not prepared.method.trains:
-        return EmbeddedViews({}, names[0], names[1], seed)
-    used = np.union1d(prepared.split.labelled, prepared.split.pool) if unlabelled else prepared.split.labelled
-    kept = embed_views(
-        prepared.method.model, prepared.images, torch.from_numpy(used), len(prepared.dataset),
-        dict([*labelled, *unlabelled]), prepared.options.flip or "none", seed, progress.embedding,
-    )  # fmt: skip
-    return EmbeddedViews(kept, names[0], names[1], seed)
+    ranks, seed = (fabric.global_rank, fabric.world_size), settings.seed
+    labelled_rows, pool = torch.from_numpy(split.labelled), torch.from_numpy(split.pool)
+    labelled = Stream(labelled_rows, size, seed, "labelled", *ranks)
+    unlabelled = Stream(pool, size * mu, seed, "unlabelled", *ranks) if mu else None
+    rows = used_rows(experiment.views, labelled_rows, pool) if experiment.method.trains else labelled_rows[:0]
+    maker = experiment.trunk.view_maker(experiment.views, rows, progress.embedding)
+    rounds = Rounds.of(experiment.method.rounds, settings.steps)
+    return Feed(maker, labelled, unlabelled, torch.from_numpy(split.given).to(fabric.device), rounds, seed)

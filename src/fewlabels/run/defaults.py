@@ -61,7 +61,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     elif facts.frozen_trunk == "features" and frozen:
         defaults |= {"steps": FROZEN_STEPS, "batch_size": 64}
     defaults["batch_size"] = max(facts.least_batch, defaults["batch_size"])
-    defaults["label_seed"] = options.seed
+    defaults |= {"label_seed": options.seed, "weak": "weak", "strong": "strong"}
     decided = replace(options, **{k: v for k, v in defaults.items() if getattr(options, k) is None})
     assert decided.steps is not None
     return decided if decided.eval_every else replace(decided, eval_every=max(1, decided.steps // 10))

@@ -7,9 +7,10 @@ from pathlib import Path
 from fewlabels.data.dataset import SPLITS, Dataset
 from fewlabels.data.split import LabelSplit
 from fewlabels.errors import UserError
+from fewlabels.evaluation.outcome import Predictions
 from fewlabels.files import write_text
 from fewlabels.methods.catalogue import TASKS
-from fewlabels.tasks.task import Predictions, Task, load_task
+from fewlabels.tasks.task import Task, load_task
 
 LEFT_OUT = "left out"
 """In the column ``split``: a faulty image that ``--skip-bad`` went on without."""

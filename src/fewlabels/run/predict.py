@@ -15,13 +15,14 @@ from fewlabels.data.dataset import Dataset
 from fewlabels.data.labels.folder import list_images
 from fewlabels.data.pixels.store import open_store
 from fewlabels.errors import UserError, nearest
+from fewlabels.evaluation.outcome import Answers
 from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.evidence import MAPS
 from fewlabels.models.localizer import Localizer
 from fewlabels.options import TrainOptions
 from fewlabels.run.saved_model import SavedModel, load_model
 from fewlabels.tasks.localize import Localize
-from fewlabels.tasks.task import Answers, Task, load_task
+from fewlabels.tasks.task import Task, load_task
 from fewlabels.training.images import Images
 from fewlabels.training.machine import pick_device
 

@@ -11,8 +11,10 @@ from fewlabels.errors import UserError
 from fewlabels.files import write_text
 from fewlabels.methods.catalogue import TASKS, convert, load_method
 from fewlabels.options import TrainOptions, flag, option_names, read_config
-from fewlabels.run.experiment import Prepared
 from fewlabels.run.ledger import check_same_split, write_ledger
+from fewlabels.run.plan import Plan
+from fewlabels.tasks.task import Task
+from fewlabels.training.experiment import Experiment
 
 _MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory")
 """What may differ between a run and its resumption: where things lie, and what does not touch the numbers."""
@@ -63,20 +65,19 @@ def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, A
         yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
 
 
-def describe_run(prepared: Prepared, versions: dict[str, Any]) -> dict[str, Any]:
-    """What config.yaml holds: every option with its final value, every parameter of the method, the versions."""
-    config = {f.name: getattr(prepared.options, f.name) for f in fields(TrainOptions)}
-    chosen = prepared.method.p
-    config["parameters"] = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+def describe_run(plan: Plan, versions: dict[str, Any]) -> dict[str, Any]:
+    """Collect what config.yaml holds: every option and hyper-parameter with its final value, and the versions."""
+    config = {f.name: getattr(plan.settings, f.name) for f in fields(TrainOptions)}
+    config["parameters"] = {f.name: getattr(plan.parameters, f.name) for f in fields(plan.parameters)}
     return {**config, "record": versions}
 
 
-def open_folder(out: Path, config: dict[str, Any], prepared: Prepared, resume: bool) -> None:
+def open_folder(out: Path, config: dict[str, Any], task: Task, experiment: Experiment, resume: bool) -> None:
     """Write the configuration and the split, or check that a resumed run still has the images it began with."""
     if resume and (out / "labels.csv").exists():
-        check_same_split(out / "labels.csv", prepared.task, prepared.dataset, prepared.split)
+        check_same_split(out / "labels.csv", task, experiment.dataset, experiment.split)
         return
     out.mkdir(parents=True, exist_ok=True)
     # The configuration comes first: it is what makes the folder a run that can be resumed after a kill right here.
     write_text(out / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    write_ledger(out / "labels.csv", prepared.task, prepared.dataset, prepared.split, None)
+    write_ledger(out / "labels.csv", task, experiment.dataset, experiment.split, None)

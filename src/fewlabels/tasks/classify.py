@@ -15,22 +15,23 @@ from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification import classification_metrics, confusion
 from fewlabels.evaluation.cross_fit import cross_fit
+from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.evaluation.watch import Watch
 from fewlabels.methods.catalogue import method_files
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
-from fewlabels.options import TrainOptions
+from fewlabels.options import Settings, TrainOptions
 from fewlabels.report.embedding import embedding
 from fewlabels.report.gallery import Gallery
 from fewlabels.report.looking import Looking
 from fewlabels.report.maps import mapped
 from fewlabels.report.perturbed import perturbed
 from fewlabels.report.summary import RunSummary
-from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.run.ledger import split_names
 from fewlabels.tasks.choose import has_marks
-from fewlabels.tasks.task import Answers, Outcome, Predictions, PredictionTable, Task, about_method
+from fewlabels.tasks.task import PredictionTable, Task, about_method
+from fewlabels.training.experiment import Experiment
 
 
 class Classify(Task):
@@ -46,12 +47,12 @@ class Classify(Task):
         root, source = Path(options.root), options.labelled_from
         return read(options.data, labels, root, options.skip_bad, labelled_from=source)
 
-    def draw(self, dataset: Dataset, options: TrainOptions, method: type[Method]) -> LabelSplit:
-        """The run's labels, and a check that the pool and the labels go together."""
-        assert options.label_seed is not None
+    def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
+        """Draw the run's labels, and check that an unlabelled pool is left."""
         split = draw(
-            dataset, options.label_seed, options.num_labels, options.label_fraction, options.val_fraction, options.pool
-        )
+            dataset, settings.label_seed, settings.num_labels, settings.label_fraction, settings.val_fraction,
+            settings.pool,
+        )  # fmt: skip
         if not len(split.pool):
             raise UserError("no unlabelled image is left with --pool unlabelled; use --pool all or label fewer")
         return split
@@ -61,10 +62,10 @@ class Classify(Task):
         return probabilities(model, inputs)
 
     def watch(
-        self, prepared: Prepared, plain: Plain, say: Callable[[str], None]
+        self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """Accuracies and the state of the pseudo-labels."""
-        return Watch(prepared.dataset, prepared.split, plain, say)
+        return Watch(experiment.dataset, experiment.split, experiment.trunk.plain, say)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """A row per image."""
@@ -85,11 +86,11 @@ class Classify(Task):
         rows = zip(label.tolist(), confidence.tolist(), accepted.tolist(), strict=True)
         return [(dataset.classes[k], f"{p:.6f}", int(yes)) for k, p, yes in rows]
 
-    def metrics(self, prepared: Prepared, outcome: Outcome) -> dict[str, dict[str, Any]]:
+    def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """Of test and validation images and of hidden labels; by cross-fitting where there is no test split."""
-        labels, found = torch.from_numpy(prepared.dataset.labels), outcome.predictions.probabilities
+        labels, found = torch.from_numpy(experiment.dataset.labels), outcome.predictions.probabilities
         metrics: dict[str, dict[str, Any]] = {}
-        split = prepared.split
+        split = experiment.split
         for name, rows in (("test", split.test), ("val", split.val), ("unlabelled", split.unlabelled)):
             known = torch.from_numpy(rows)[labels[rows] != UNLABELLED]
             metrics[name] = self.metrics_of(Answers(found[known]), labels[known])
@@ -98,7 +99,7 @@ class Classify(Task):
         if not metrics["test"]:
             rows = torch.from_numpy(split.labelled)
             seen = features(outcome.model, outcome.plain(rows))
-            estimate = cross_fit(seen.numpy(), labels[rows].numpy(), prepared.options.seed)
+            estimate = cross_fit(seen.numpy(), labels[rows].numpy(), experiment.settings.seed)
             if estimate:
                 metrics["cross_fit"] = estimate
         return metrics
@@ -120,19 +121,19 @@ class Classify(Task):
         return torch.tensor([index[k] for k in labels.tolist()])
 
     def summarise(
-        self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
+        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> RunSummary:  # fmt: skip
         """Curves, confusion matrix and images."""
-        dataset, split = prepared.dataset, prepared.split
+        dataset, split = experiment.dataset, experiment.split
         labels = torch.from_numpy(dataset.labels)
-        model, plain, gallery = outcome.model, outcome.plain, Gallery(prepared, outcome.predictions)
+        model, plain, gallery = outcome.model, outcome.plain, Gallery(experiment, outcome.predictions)
         guess, given = gallery.guess, gallery.given
         test = torch.from_numpy(split.test)[labels[split.test] != UNLABELLED]
         free = torch.from_numpy(split.unlabelled)
         counts = given[given != UNLABELLED].bincount(minlength=len(dataset.classes)).tolist()
         pseudo = guess[free][outcome.predictions.accepted[free]].bincount(minlength=len(dataset.classes)).tolist()
-        about = about_method(prepared) | {"pool_includes_labelled": bool(np.isin(split.labelled, split.pool).any())}
+        about = about_method(experiment) | {"pool_includes_labelled": bool(np.isin(split.labelled, split.pool).any())}
         return RunSummary(
             name=name, config=about | config, metrics=metrics, history=history, classes=list(dataset.classes),
             confusion=confusion(guess[test], labels[test], len(dataset.classes)) if len(test) else None,
@@ -140,7 +141,7 @@ class Classify(Task):
             pseudo_counts=dict(zip(dataset.classes, pseudo, strict=True)),
             most_confident=gallery.by_class(free, descending=True),
             least_confident=gallery.by_class(free, descending=False),
-            doubted=gallery.doubted(), notes=prepared.notes,
+            doubted=gallery.doubted(), notes=list(experiment.notes),
             looking=Looking(embedding(gallery, model, plain), mapped(gallery, model), perturbed(gallery, model)),
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.localization import best_iou, kept_by_confidence, localization_metrics, max_box_accuracy
+from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.evaluation.watch import Watch
 from fewlabels.evaluation.watch_boxes import WatchBoxes
 from fewlabels.methods.method import Method
@@ -24,9 +25,10 @@ from fewlabels.models.regions import crop_and_resize, has_area
 from fewlabels.options import TrainOptions
 from fewlabels.report.boxes import summarise_boxes
 from fewlabels.report.summary import RunSummary
-from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.tasks.classify import Classify
-from fewlabels.tasks.task import Answers, Outcome, Predictions, PredictionTable
+from fewlabels.tasks.task import PredictionTable
+from fewlabels.training.experiment import Experiment
+from fewlabels.training.trunk import Plain
 
 CORNERS = ("x0", "y0", "x1", "y1")
 """In files: pixels of the stored image, before any EXIF rotation."""
@@ -60,15 +62,15 @@ class Localize(Classify):
         return read_boxes(dataset, options)
 
     def watch(
-        self, prepared: Prepared, plain: Plain, say: Callable[[str], None]
+        self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """Accuracies and shares of right boxes."""
-        boxes = self.true_boxes(prepared.dataset, prepared.options)
+        boxes = self.true_boxes(experiment.dataset, experiment.settings)
 
         def metrics_of(model: Classifier, rows: np.ndarray) -> dict[str, Any]:
-            return self._judge_rows(model, prepared.dataset, plain, rows, boxes)
+            return self._judge_rows(model, experiment.dataset, experiment.trunk.plain, rows, boxes)
 
-        return WatchBoxes(Watch(prepared.dataset, prepared.split, plain, say), metrics_of)
+        return WatchBoxes(Watch(experiment.dataset, experiment.split, experiment.trunk.plain, say), metrics_of)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """A row per image, its box last."""
@@ -77,14 +79,14 @@ class Localize(Classify):
             return [(*row, *[""] * len(CORNERS)) for row in rows]
         return [(*row, *corners) for row, corners in zip(rows, _written(dataset, predictions.boxes), strict=True)]
 
-    def metrics(self, prepared: Prepared, outcome: Outcome) -> dict[str, dict[str, Any]]:
+    def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """As of ``classify``; where there are true boxes, test and validation images are judged by them too."""
-        metrics = super().metrics(prepared, outcome)
-        boxes = self.true_boxes(prepared.dataset, prepared.options)
-        for name, rows in (("test", prepared.split.test), ("val", prepared.split.val)):
-            known = rows[prepared.dataset.labels[rows] != UNLABELLED]
+        metrics = super().metrics(experiment, outcome)
+        boxes = self.true_boxes(experiment.dataset, experiment.settings)
+        for name, rows in (("test", experiment.split.test), ("val", experiment.split.val)):
+            known = rows[experiment.dataset.labels[rows] != UNLABELLED]
             if boxes is not None and len(known):
-                metrics[name] = self._judge_rows(outcome.model, prepared.dataset, outcome.plain, known, boxes)
+                metrics[name] = self._judge_rows(outcome.model, experiment.dataset, outcome.plain, known, boxes)
         return metrics
 
     def _judge_rows(
@@ -145,13 +147,15 @@ class Localize(Classify):
         return dict(max_box_accuracy(torch.cat(maps), boxes, side))
 
     def summarise(
-        self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
+        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> RunSummary:  # fmt: skip
         """As of ``classify``, with boxes, whose maps stand beside them instead of alone."""
-        summary = super().summarise(prepared, outcome, name, config, metrics, history)
+        summary = super().summarise(experiment, outcome, name, config, metrics, history)
         looking = replace(summary.looking, maps=[])
-        return replace(summary, boxing=summarise_boxes(prepared, outcome), looking=looking)
+        boxes = self.true_boxes(experiment.dataset, experiment.settings)
+        boxing = summarise_boxes(experiment, outcome, boxes)
+        return replace(summary, boxing=boxing, looking=looking)
 
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset

@@ -15,19 +15,20 @@ from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.multilabel import multilabel_metrics
+from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.evaluation.watch_marks import WatchMarks
 from fewlabels.methods.catalogue import load_method, method_files
 from fewlabels.methods.method import Method
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import logits
-from fewlabels.options import TrainOptions
+from fewlabels.options import Settings, TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.marks import summarise_marks
 from fewlabels.report.summary import RunSummary
-from fewlabels.run.experiment import Plain, Prepared
 from fewlabels.run.ledger import split_names
-from fewlabels.tasks.task import Answers, Outcome, Predictions, PredictionTable, Task
+from fewlabels.tasks.task import PredictionTable, Task
+from fewlabels.training.experiment import Experiment
 
 _WORDS = {PRESENT: "1", ABSENT: "0", UNKNOWN: ""}
 
@@ -45,20 +46,19 @@ class MultiLabel(Task):
         labels = Path(options.labels) if options.labels else None
         return read_marks(options.data, labels, Path(options.root), options.skip_bad)
 
-    def draw(self, dataset: Dataset, options: TrainOptions, method: type[Method]) -> LabelSplit:
+    def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
         """All training images, with the share of their marks that was asked for; a validation part keeps all its own.
 
         An image without any known mark trains too, through what the method makes of it (METHODS R17).
         """
-        assert options.label_seed is not None
         train = dataset.rows(TRAIN)
         given = np.full_like(dataset.labels, UNKNOWN)
-        kept = 1.0 if options.known_proportion is None else options.known_proportion
-        given[train] = drop_marks(dataset.labels[train], kept, options.label_seed)
-        order = permutation(key_of(options.label_seed, "validation"), len(train)).numpy()
-        held = train[order[: round(options.val_fraction * len(train))]]
+        kept = 1.0 if settings.known_proportion is None else settings.known_proportion
+        given[train] = drop_marks(dataset.labels[train], kept, settings.label_seed)
+        order = permutation(key_of(settings.label_seed, "validation"), len(train)).numpy()
+        held = train[order[: round(settings.val_fraction * len(train))]]
         given[held], train = UNKNOWN, np.setdiff1d(train, held)
-        _check_marks(dataset, given, options, method)
+        _check_marks(dataset, given, settings, method)
         val = np.sort(np.concatenate([held, dataset.rows(VAL)]))
         return LabelSplit(train, given, train, val, dataset.rows(TEST))
 
@@ -67,10 +67,10 @@ class MultiLabel(Task):
         return logits(model, inputs).sigmoid()
 
     def watch(
-        self, prepared: Prepared, plain: Plain, say: Callable[[str], None]
+        self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """mAP and the state of the unknown marks."""
-        return WatchMarks(prepared.dataset, prepared.split, plain)
+        return WatchMarks(experiment.dataset, experiment.split, experiment.trunk.plain)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """A row per image and class."""
@@ -87,10 +87,10 @@ class MultiLabel(Task):
                 rows.append((dataset.paths[row], names[row], dataset.classes[k], _WORDS[mark], *said))
         return rows
 
-    def metrics(self, prepared: Prepared, outcome: Outcome) -> dict[str, dict[str, Any]]:
+    def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """Of test and validation images, and of the marks of training images that were hidden."""
-        labels, found = torch.from_numpy(prepared.dataset.labels), outcome.predictions.probabilities
-        split = prepared.split
+        labels, found = torch.from_numpy(experiment.dataset.labels), outcome.predictions.probabilities
+        split = experiment.split
         metrics = {
             name: self.metrics_of(Answers(found[rows]), labels[rows])
             for name, rows in (("test", split.test), ("val", split.val))
@@ -120,11 +120,11 @@ class MultiLabel(Task):
         return found
 
     def summarise(
-        self, prepared: Prepared, outcome: Outcome, name: str, config: dict[str, Any],
+        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> RunSummary:  # fmt: skip
         """Curves, average precisions, probabilities of what is known and unknown, class maps and images."""
-        return summarise_marks(prepared, outcome, name, config, metrics, history)
+        return summarise_marks(experiment, outcome, name, config, metrics, history)
 
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
@@ -139,16 +139,16 @@ class MultiLabel(Task):
         return PredictionTable(columns, rows)
 
 
-def _check_marks(dataset: Dataset, given: np.ndarray, options: TrainOptions, method: type[Method]) -> None:
+def _check_marks(dataset: Dataset, given: np.ndarray, settings: Settings, method: type[Method]) -> None:
     """Raise UserError where the given marks (N, K) can't teach anything."""
-    more = "" if options.known_proportion in (None, 1) else " or give a larger --known-proportion"
+    more = "" if settings.known_proportion in (None, 1) else " or give a larger --known-proportion"
     if not (given == PRESENT).any():
         what = f"{dataset.name}: no training image has a class that is known to be present"
         raise UserError(f"{what}; mark some with 1{more}")
     if _needs_absent(method) and not (given == ABSENT).any():
         others = [other for other in method_files("multilabel") if not _needs_absent(load_method(other, "multilabel"))]
         raise UserError(
-            f"{dataset.name}: every known mark is 'present', and '{options.method}' needs absent ones too; "
+            f"{dataset.name}: every known mark is 'present', and '{settings.method}' needs absent ones too; "
             f"mark some with 0{more}, or use {', '.join(others)}, which take the unknown for absent"
         )
 

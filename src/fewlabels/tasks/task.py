@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,45 +12,15 @@ from torch import Tensor
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
+from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
-from fewlabels.options import TrainOptions
+from fewlabels.options import Settings, TrainOptions
+from fewlabels.training.experiment import Experiment
 
 if TYPE_CHECKING:
     from fewlabels.report.summary import RunSummary
-    from fewlabels.run.experiment import Plain, Prepared
-
-
-class Answers(NamedTuple):
-    """What a model says of N images, on the CPU."""
-
-    probabilities: Tensor
-    """(N, K) float32."""
-    boxes: Tensor | None = None
-    """(N, 4) float32 x0, y0, x1, y1 as fractions of the upright image, in a task that has them."""
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the evaluated model says of every image of the data set."""
-
-    probabilities: Tensor
-    """(N, K) float32."""
-    accepted: Tensor
-    """Would the method trust this prediction as a label? (N,) bool, or (N, K) where a label is a mark per class."""
-    boxes: Tensor | None = None
-    """As in :class:`Answers`."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished run, as far as the task judges it."""
-
-    model: Classifier
-    """The averaged model, which is saved."""
-    plain: "Plain"
-    """From rows to the images as they are."""
-    predictions: Predictions
+    from fewlabels.training.experiment import Experiment
 
 
 class Task(ABC):
@@ -69,7 +39,7 @@ class Task(ABC):
         """The data that the options name; :class:`UserError` where something is wrong with them."""
 
     @abstractmethod
-    def draw(self, dataset: Dataset, options: TrainOptions, method: type[Method]) -> LabelSplit:
+    def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
         """The labels that this run may see; :class:`UserError` where the method can't learn from them."""
 
     @abstractmethod
@@ -93,7 +63,7 @@ class Task(ABC):
 
     @abstractmethod
     def watch(
-        self, prepared: "Prepared", plain: "Plain", say: Callable[[str], None]
+        self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """What is measured at every evaluation: columns of history.csv."""
 
@@ -102,12 +72,12 @@ class Task(ABC):
         """The rows of labels.csv under ``columns``; before training (None) only what was given is filled in."""
 
     @abstractmethod
-    def metrics(self, prepared: "Prepared", outcome: Outcome) -> dict[str, dict[str, Any]]:
+    def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """The final figures of each split, as fractions."""
 
     @abstractmethod
     def summarise(
-        self, prepared: "Prepared", outcome: Outcome, name: str, config: dict[str, Any],
+        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> "RunSummary":  # fmt: skip
         """What the report shows."""
@@ -149,17 +119,17 @@ class PredictionTable:
     rows: Iterable[tuple[int, tuple[Any, ...]]]
 
 
-def predict_all(prepared: "Prepared", model: Classifier, plain: "Plain") -> Predictions:
-    """The model's word on every image of the data set."""
-    rows, given = torch.arange(len(prepared.dataset)), torch.from_numpy(prepared.split.given)
-    found, boxes = prepared.task.answers(model, plain(rows), given)
-    device = next(prepared.method.parameters()).device
-    return Predictions(found, prepared.method.accepts(found.to(device)).cpu(), boxes)
+def predict_all(task: Task, experiment: Experiment, model: Classifier) -> Predictions:
+    """Predict every image of the data set."""
+    rows, given = torch.arange(len(experiment.dataset)), torch.from_numpy(experiment.split.given)
+    found, boxes = task.answers(model, experiment.trunk.plain(rows), given)
+    device = next(experiment.method.parameters()).device
+    return Predictions(found, experiment.method.accepts(found.to(device)).cpu(), boxes)
 
 
-def about_method(prepared: "Prepared") -> dict[str, Any]:
+def about_method(experiment: Experiment) -> dict[str, Any]:
     """What the report says of the method in words."""
-    method = prepared.method
+    method = experiment.method
     return {"title": method.title, "paper": method.paper, "idea": method.idea}
 
 

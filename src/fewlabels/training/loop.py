@@ -51,6 +51,8 @@ class Trainer:
     folder: Path
     """Where checkpoints go."""
     evaluate: Evaluate
+    write_history: Callable[[list[dict[str, Any]]], None]
+    """Receives all rows so far, after every evaluation and when a run is resumed."""
     show: Show
     history: list[dict[str, Any]] = field(default_factory=list)
     step: int = 0
@@ -148,6 +150,7 @@ class Trainer:
         row = {"step": self.step, "seconds": self.elapsed(), "learning_rate": self.optimizer.param_groups[0]["lr"]}
         self.history.append({**row, **self._means(), **self.evaluate(self.average.shadow, self.method)})
         self.means.clear()
+        self.write_history(self.history)
 
     def _means(self) -> dict[str, float]:
         """The running means over the global batch."""
@@ -191,6 +194,7 @@ class Trainer:
         checkpoints.restore_optimizer(self.optimizer, part("optimizer", saved.tensors), where)
         self.means.restore(part("means", saved.tensors))
         self.step, self.seconds, self.history = saved.step, saved.state["seconds"], saved.state["history"]
+        self.write_history(self.history)  # drops rows of steps that are done again
 
 
 @contextmanager

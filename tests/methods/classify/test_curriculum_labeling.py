@@ -14,9 +14,9 @@ from torch import Tensor
 from fewlabels.methods.classify.curriculum_labeling import CurriculumLabeling, CurriculumLabelingParameters
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import Classifier
-from fewlabels.run.experiment import TrainingPool
+from fewlabels.models.inference import probabilities
 from fewlabels.run.train import train
-from fewlabels.tasks.task import load_task
+from fewlabels.training.pool import TrainingPool
 
 IMAGES = 23
 LABELLED = [0, 1, 2]
@@ -39,7 +39,7 @@ def method(**values: object) -> CurriculumLabeling:
 def pool(averaged: Classifier) -> TrainingPool:
     rows = torch.arange(IMAGES)
     return TrainingPool(
-        load_task("classify"),
+        probabilities,
         averaged,
         lambda rows: [FEATURES[rows]],
         rows,

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from fewlabels.methods.classify.dmt import Dmt, DmtParameters, change_places, mutual_weights
 from fewlabels.methods.method import Losses, Problem
 from fewlabels.models.classifier import Classifier, Ensemble
-from fewlabels.run.experiment import TrainingPool
-from fewlabels.tasks.task import load_task
+from fewlabels.models.inference import probabilities
+from fewlabels.training.pool import TrainingPool
 
 
 def test_a_label_counts_by_how_likely_the_learner_finds_it() -> None:
@@ -62,7 +62,7 @@ def make(**values: object) -> Dmt:
 
 def pool(averaged: Classifier) -> TrainingPool:
     return TrainingPool(
-        load_task("classify"),
+        probabilities,
         averaged,
         lambda rows: [FEATURES[rows]],
         torch.arange(12),

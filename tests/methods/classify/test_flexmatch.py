@@ -9,8 +9,8 @@ from torch import Tensor
 from fewlabels.methods.classify.flexmatch import FlexMatch, FlexMatchParameters
 from fewlabels.methods.thresholds import CurriculumThresholds
 from fewlabels.models.classifier import Classifier
-from fewlabels.run.experiment import TrainingPool
-from fewlabels.tasks.task import load_task
+from fewlabels.models.inference import probabilities
+from fewlabels.training.pool import TrainingPool
 
 
 def sure(*classes: int, confidence: float = 0.96) -> Tensor:
@@ -105,7 +105,7 @@ def method(**values: object) -> FlexMatch:
 
 def pool(model: Classifier, size: int) -> TrainingPool:
     none = torch.zeros(0, dtype=torch.int64)
-    return TrainingPool(load_task("classify"), model, lambda rows: [], torch.arange(size), none, none)
+    return TrainingPool(probabilities, model, lambda rows: [], torch.arange(size), none, none)
 
 
 def surprise(logits: np.ndarray, labels: list[int]) -> np.ndarray:

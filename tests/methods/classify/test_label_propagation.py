@@ -17,8 +17,8 @@ from fewlabels.methods.classify.label_propagation import LabelPropagation, Label
 from fewlabels.methods.graph import balanced_seeds, class_weights, diffuse, nearest, neighbour_graph, read_labels
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import Classifier
-from fewlabels.run.experiment import TrainingPool
-from fewlabels.tasks.task import load_task
+from fewlabels.models.inference import probabilities
+from fewlabels.training.pool import TrainingPool
 
 CHAIN = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]], dtype=np.float64)
 ENDS = np.array([[1.0, 0], [0, 0], [0, 0], [0, 1]])
@@ -149,7 +149,7 @@ def make(**values: object) -> LabelPropagation:
 
 def pool(model: Classifier, rows: Tensor) -> TrainingPool:
     return TrainingPool(
-        load_task("classify"), model, lambda rows: [FEATURES[rows]], rows, torch.tensor([0, 1]), torch.tensor(LABELS)
+        probabilities, model, lambda rows: [FEATURES[rows]], rows, torch.tensor([0, 1]), torch.tensor(LABELS)
     )
 
 

@@ -1,0 +1,31 @@
+"""Write everything that a finished run leaves."""
+
+from pathlib import Path
+from typing import Any
+
+from fewlabels.evaluation.outcome import Outcome
+from fewlabels.files import write_json, write_text
+from fewlabels.report.page import render
+from fewlabels.run.ledger import write_ledger
+from fewlabels.run.saved_model import save_model
+from fewlabels.tasks.task import Task, predict_all
+from fewlabels.training.experiment import Experiment
+from fewlabels.training.loop import Trainer
+
+
+def finish(out: Path, config: dict[str, Any], task: Task, experiment: Experiment, trainer: Trainer) -> None:
+    """Write model, ledger, report and figures; metrics.json comes last and marks the run as finished."""
+    dataset, split, model = experiment.dataset, experiment.split, trainer.average.shadow
+    save_model(out, model, experiment.spec, dataset.classes, task.name)
+    predictions = predict_all(task, experiment, model)
+    outcome = Outcome(model, experiment.trunk.plain, predictions, task.answers)
+    write_ledger(out / "labels.csv", task, dataset, split, predictions)
+    metrics = task.metrics(experiment, outcome)
+    metrics["train"] = trainer.figures() | {
+        "num_labels": len(split.labelled),
+        "num_unlabelled": len(split.unlabelled),
+    }
+    trainer.write_history(trainer.history)
+    summary = task.summarise(experiment, outcome, out.name, config, metrics, trainer.history)
+    write_text(out / "report.html", render([summary]))
+    write_json(out / "metrics.json", metrics)

@@ -83,9 +83,9 @@ def located(phone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_csv_of_a_run_with_boxes_has_every_training_image_given_or_not(call: Call, located: Path) -> None:
     rows = rows_of(call("label", located).out)
-    assert list(rows[0]) == ["path", "label", "confidence", "accepted", "x0", "y0", "x1", "y1"]
+    assert list(rows[0]) == ["path", "given", "label", "confidence", "accepted", "x0", "y0", "x1", "y1"]
     assert rows == [{name: row[name] for name in rows[0]} for row in training(located)]
-    assert sum(bool(row["given"]) for row in training(located)) == 14
+    assert sum(bool(row["given"]) for row in rows) == 14
     assert len(rows) == 15
 
 
@@ -222,7 +222,7 @@ def test_a_folder_that_exists_is_never_touched(call: Call, trained: Path, tmp_pa
         else:
             place.symlink_to(tmp_path / "nowhere")
         error = call("label", trained, "--format", "folder", "--out", place).error
-        assert "exists, and nothing is written over" in error
+        assert "already exists and is not overwritten" in error
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["empty", "file", "link"]
     assert (tmp_path / "file").read_text() == "precious"
 
@@ -245,7 +245,7 @@ def test_a_failed_copy_leaves_nothing(
 
 def test_copies_do_not_join_the_data_they_come_from(call: Call, trained: Path, digits: Path) -> None:
     error = call("label", trained, "--format", "folder", "--out", digits / "sorted").error
-    assert "whose images the copies would join" in error
+    assert "the copies would become part of it" in error
     assert not (digits / "sorted").exists()
 
 
@@ -261,12 +261,10 @@ def test_what_a_format_cannot_say_is_refused_in_a_sentence(
     call: Call, trained: Path, half: Path, tmp_path: Path
 ) -> None:
     error = call("label", trained, "--format", "coco").error
-    assert error == (
-        f"--format coco is for --task localize, and {trained} is of classify; give csv or label-studio or folder"
-    )
-    assert "is of multilabel; give csv or label-studio" in call("label", half, "--format", "coco").error
+    assert error == ("--format coco can't hold the labels of --task classify; give csv or label-studio or folder")
+    assert "of --task multilabel; give csv or label-studio" in call("label", half, "--format", "coco").error
     error = call("label", half, "--format", "folder", "--out", tmp_path / "sorted").error
-    assert "--format folder is for --task classify or localize" in error
+    assert "--format folder can't hold the labels of --task multilabel" in error
     assert "needs --out" in call("label", trained, "--format", "folder").error
     assert "did you mean 'coco'?" in call("label", trained, "--format", "cocoa").error
     assert "--data is for the other formats" in call("label", trained, "--data", tmp_path).error
@@ -309,8 +307,48 @@ def test_images_in_an_array_have_boxes_and_names_but_no_files(call: Call, tmp_pa
     places = (("label-studio",), ("folder", "--out", tmp_path / "sorted"))
     label = ("label", tmp_path / "run", "--root", tmp_path / "moved", "--format")
     for words in places:
-        assert "lie in an array; give --format csv" in call(*label, *words).error
+        assert "are stored in an array; give --format csv" in call(*label, *words).error
     assert not (tmp_path / "sorted").exists()
+
+
+@pytest.fixture
+def some_accepted(own_run: Path) -> Path:
+    """A run whose method accepts every third of the labels that it found."""
+    numbers = {row["path"]: n for n, row in enumerate(row for row in ledger(own_run) if not row["given"])}
+    edit(own_run, lambda row: {"accepted": str(int(numbers.get(row["path"], 0) % 3 == 0))})
+    return own_run
+
+
+def test_with_accepted_the_labels_that_the_method_does_not_accept_are_left_out(
+    call: Call, some_accepted: Path, tmp_path: Path
+) -> None:
+    expected = [row["path"] for row in training(some_accepted) if not row["given"] and row["accepted"] == "1"]
+    assert len(expected) == 8
+    rows = rows_of(call("label", some_accepted, "--accepted").out)
+    assert [row["path"] for row in rows] == expected
+    assert {(row["given"], row["accepted"]) for row in rows} == {("", "1")}
+    tasks = parsed(call("label", some_accepted, "--accepted", "--format", "label-studio").out)
+    assert [task["data"]["image"].rpartition("digits/")[2] for task in tasks] == expected
+    out = tmp_path / "sorted"
+    assert call("label", some_accepted, "--accepted", "--format", "folder", "--out", out).out == f"{out}: 8 images\n"
+    assert len([path for path in out.rglob("*") if path.is_file()]) == 8
+
+
+def test_with_accepted_marks_are_left_out_one_by_one(call: Call, half: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(half, tmp_path / "run")
+    unknown = [(row["path"], row["class"]) for row in training(run) if not row["given"]]
+    kept = set(unknown[::4])
+    edit(run, lambda row: {"accepted": str(int((row["path"], row["class"]) in kept or bool(row["given"])))})
+    rows = rows_of(call("label", run, "--accepted").out)
+    assert [(row["path"], row["class"]) for row in rows] == unknown[::4]
+    tasks = parsed(call("label", run, "--accepted", "--format", "label-studio").out)
+    assert len(tasks) == len({path for path, _ in kept})
+    accepted = [row for row in training(run) if row["accepted"] == "1"]
+    for task, path in zip(tasks, dict.fromkeys(path for path, _ in unknown[::4]), strict=True):
+        present = [row["class"] for row in accepted if row["path"] == path and row["label"] == "1"]
+        assert [result["value"]["choices"] for result in task["predictions"][0]["result"]] == (
+            [present] if present else []
+        )
 
 
 def test_out_holds_what_the_terminal_would_show_in_every_format(call: Call, located: Path, tmp_path: Path) -> None:

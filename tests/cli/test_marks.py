@@ -199,7 +199,9 @@ def test_label_writes_the_marks_that_were_not_given_and_they_can_be_trained_on(
     unknown = [row for row in ledger(half) if row["split"] == "train" and not row["given"]]
     assert call("label", half, "--out", out).out == f"{out}: {len({row['path'] for row in unknown})} images\n"
     rows = table(out.read_text())
-    assert rows == [{k: row[k] for k in ("path", "class", "label", "confidence", "accepted")} for row in unknown]
+    assert rows == [
+        {k: row[k] for k in ("path", "class", "given", "label", "confidence", "accepted")} for row in unknown
+    ]
     answer = call("train", stripes, "--labels", out, *PROBE, "--out", tmp_path / "run")
     assert answer.code == 0, answer.err
     known = {(row["path"], row["class"]): row["given"] for row in ledger(tmp_path / "run") if row["given"]}
@@ -207,7 +209,7 @@ def test_label_writes_the_marks_that_were_not_given_and_they_can_be_trained_on(
 
 
 def test_label_of_a_run_that_knew_every_mark_is_a_header(call: Call, whole: Path) -> None:
-    assert call("label", whole).out == "path,class,label,confidence,accepted\n"
+    assert call("label", whole).out == "path,class,given,label,confidence,accepted\n"
 
 
 def test_report_puts_two_runs_on_a_page(call: Call, half: Path, whole: Path, tmp_path: Path) -> None:

@@ -1,76 +1,85 @@
 """``fewlabels label RUN``."""
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
 
-FORMATS = {
-    "csv": ("classify", "multilabel", "localize"),
-    "label-studio": ("classify", "multilabel", "localize"),
-    "coco": ("localize",),
-    "folder": ("classify", "localize"),
-}
-"""The tasks whose answers each can hold: COCO is of boxes, and an image lies in one folder."""
+if TYPE_CHECKING:
+    from fewlabels.exports.run_labels import RunLabels
+    from fewlabels.options import TrainOptions
+
+FORMATS = ("csv", "label-studio", "coco", "folder")
 PLACES = ("data", "labels", "root")
-"""Options that say where the data of the run lie now."""
+"""Options for the present place of the run's data."""
 
 
 def arguments(parser: Parser) -> None:
-    """The run, the format, where to write, and where the data lie now."""
+    """Add the run, the format, where to write, and where the data are now."""
     parser.add_argument("run", metavar="RUN", help="a run folder")
-    parser.add_argument("--format", choices=list(FORMATS), default="csv", help="of the file (default: csv)")
-    parser.add_argument("--out", metavar="PATH", help="the file or folder to write (default: to the terminal)")
-    parser.add_argument("--data", metavar="FOLDER", help="where the images lie now (default: as in the run)")
-    parser.add_argument("--labels", metavar="CSV", help="where their labels lie now (default: as in the run)")
-    parser.add_argument("--root", metavar="PATH", help="where known data sets lie now (default: as in the run)")
+    parser.add_argument("--accepted", action="store_true", help="only labels that the method accepts")
+    parser.add_argument("--format", choices=FORMATS, default="csv", help="format of the file (default: csv)")
+    parser.add_argument("--out", metavar="PATH", help="file or folder to write (default: the terminal)")
+    parser.add_argument("--data", metavar="FOLDER", help="where the images are now (default: as in the run)")
+    parser.add_argument("--labels", metavar="CSV", help="where their labels are now (default: as in the run)")
+    parser.add_argument("--root", metavar="PATH", help="where known data sets are now (default: as in the run)")
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Write the label and its confidence for all that was not given, and every box."""
+    """Write every label and box that no person gave, with its confidence."""
     args = parser.parse(argv)
     _check(args)
     from fewlabels.exports.run_labels import read_run_labels
-    from fewlabels.exports.table import table
 
-    found = read_run_labels(Path(args.run))
+    found = read_run_labels(Path(args.run), args.accepted)
+    found.check_format(args.format)
+    if args.format == "folder":
+        _write_folder(args, found)
+    else:
+        write_result(_text(args, found), args.out, f"{len(found.paths)} images")
+
+
+def _text(args: Namespace, found: "RunLabels") -> str:
+    """Return the content of the file in the format that was asked for."""
     if args.format == "csv":
-        write_result(table(found), args.out, f"{len(found.paths)} images")
-        return
-    from fewlabels.exports.class_folders import check_new, copy_images
+        from fewlabels.exports.csv_table import csv_table
+
+        return csv_table(found)
     from fewlabels.exports.coco import coco
     from fewlabels.exports.label_studio import label_studio
-    from fewlabels.exports.run_labels import read_images, stored_options
+    from fewlabels.exports.source_images import read_images
 
-    options = stored_options(found.run, **{name: getattr(args, name) for name in PLACES})
-    _check_task(args, options.task or "classify")
-    if args.format == "folder":
-        check_new(Path(args.out), Path(options.data))
-        copy_images(found, read_images(found, options), Path(args.out))
-        print(f"{args.out}: {len(found.paths)} images")
-        return
+    options = _moved(args, found)
     write = {"coco": coco, "label-studio": label_studio}[args.format]
-    write_result(write(found, read_images(found, options)), args.out, f"{len(found.paths)} images")
+    return write(found, read_images(found, options))
+
+
+def _write_folder(args: Namespace, found: "RunLabels") -> None:
+    from fewlabels.exports.class_folders import check_new, copy_images
+    from fewlabels.exports.source_images import read_images
+
+    options = _moved(args, found)
+    check_new(Path(args.out), Path(options.data))
+    copy_images(found, read_images(found, options), Path(args.out))
+    print(f"{args.out}: {len(found.paths)} images")
+
+
+def _moved(args: Namespace, found: "RunLabels") -> "TrainOptions":
+    """Return the options of the run with the present places of its data."""
+    return replace(found.options, **{name: place for name in PLACES if (place := getattr(args, name)) is not None})
 
 
 def _check(args: Namespace) -> None:
-    """Refuse what the format has no use for, and a place that can't be written."""
+    """Raise UserError for an option that the format does not use, and a place that can't be written."""
     from fewlabels.errors import UserError
 
     for name in PLACES:
         if args.format == "csv" and getattr(args, name) is not None:
-            raise UserError(f"--{name} is for the other formats, csv needs the ledger alone; leave it out")
+            raise UserError(f"--{name} is for the other formats: csv needs only the ledger; leave it out")
     if args.format != "folder":
         check_place(args.out)
     elif args.out is None:
-        raise UserError("--format folder needs --out; name the folder to make")
-
-
-def _check_task(args: Namespace, task: str) -> None:
-    from fewlabels.errors import UserError
-
-    if task not in FORMATS[args.format]:
-        owners = " or ".join(FORMATS[args.format])
-        others = " or ".join(name for name, tasks in FORMATS.items() if task in tasks)
-        raise UserError(f"--format {args.format} is for --task {owners}, and {args.run} is of {task}; give {others}")
+        raise UserError("--format folder needs --out; name the folder to create")

@@ -1,0 +1,1 @@
+"""Label files for other programs: one module per format, and what all formats read from a run."""

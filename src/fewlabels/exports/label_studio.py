@@ -1,11 +1,10 @@
-"""Label Studio: a task per image, with what the run found as a prediction for a person to correct.
+"""Label Studio: a labelling task for each image, with the labels that the run found as a prediction to correct.
 
-The fields are those of its pre-annotations (https://labelstud.io/guide/predictions): a choice or a rectangle, this in
+The fields are those of its pre-annotations (https://labelstud.io/guide/predictions): a choice, or a rectangle in
 percent of the image as the browser shows it, which is upright.
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,73 +12,59 @@ import numpy as np
 
 from fewlabels.data.dataset import FileImages
 from fewlabels.data.pixels.frames import frames
-from fewlabels.exports.boxes import stored_boxes
-from fewlabels.exports.run_labels import LedgerRow, RunLabels, SourceImages
+from fewlabels.exports.run_labels import RunLabels
+from fewlabels.exports.source_images import SourceImages, stored_boxes
 
-_PLACE = {"from_name": "label", "to_name": "image"}
-"""Names of the tags in the project's labelling configuration: ``docs/label.md`` shows it."""
+_TAGS = {"from_name": "label", "to_name": "image"}
+"""Names of the tags in the project's labelling configuration, see ``docs/label.md``."""
 
 
-def label_studio(found: RunLabels, images: SourceImages) -> str:
-    """The JSON text: the score is the confidence, of several classes the least of those that were not given.
+def label_studio(found: RunLabels, source: SourceImages) -> str:
+    """Return the JSON text; the score of an image is the confidence of its labels.
 
     Raises:
-        UserError: where the images are not files, or one can no longer be opened.
+        UserError: if the images are not files, or one can no longer be opened.
     """
-    files = images.files("Label Studio opens files")
-    predictions = _predictions(found, images, files)
+    files = source.files("Label Studio opens files")
+    model = found.run.resolve().name
+    results = _results(found, source, files)
     tasks = [
-        {"data": {"image": _address(files, name)}, "predictions": [{"model_version": found.run.resolve().name, **said}]}
-        for name, said in zip(images.names, predictions, strict=True)
+        {
+            "data": {"image": _address(files, name)},
+            "predictions": [{"model_version": model, "score": image.confidence, "result": result}],
+        }
+        for name, image, result in zip(source.names, found.images, results, strict=True)
     ]
     return json.dumps(tasks, indent=1, allow_nan=False) + "\n"
 
 
 def _address(files: FileImages, name: str) -> str:
-    """As served by a Label Studio whose document root holds the folder of the images."""
+    """Return the address from a Label Studio whose document root holds the folder of the images."""
     return f"/data/local-files/?d={quote(f'{files.root.resolve().name}/{name}'.lstrip('/'))}"
 
 
-def _predictions(found: RunLabels, images: SourceImages, files: FileImages) -> list[dict[str, Any]]:
-    """Score and result of each image."""
-    if "x0" in found.columns:
-        return _rectangles(found.rows, images, files)
-    if "class" in found.columns:
-        return _several(found)
-    return [{"score": float(row["confidence"]), "result": [_choices([row["label"]])]} for row in found.rows]
-
-
-def _several(found: RunLabels) -> list[dict[str, Any]]:
-    """All classes that are present, given or found: the person who corrects an image sees the whole of it."""
-    marks: dict[str, list[LedgerRow]] = {path: [] for path in found.paths}
-    for row in found.training:
-        if row["path"] in marks:
-            marks[row["path"]].append(row)
-    said = []
-    for rows in marks.values():
-        present = [row["class"] for row in rows if row["label"] == "1"]
-        score = min(float(row["confidence"]) for row in rows if not row["given"])
-        said.append({"score": score, "result": [_choices(present)] if present else []})
-    return said
-
-
-def _choices(names: list[str]) -> dict[str, Any]:
-    return {"id": "found", "type": "choices", **_PLACE, "value": {"choices": names}}
-
-
-def _rectangles(rows: Sequence[LedgerRow], images: SourceImages, files: FileImages) -> list[dict[str, Any]]:
-    upright = frames(images.dataset, images.rows).to_upright(stored_boxes(rows), np.arange(len(rows)))
+def _results(found: RunLabels, source: SourceImages, files: FileImages) -> list[list[dict[str, Any]]]:
+    """Return the rectangle or the choice of each image; nothing for an image that shows none of the classes."""
+    if not any(image.box for image in found.images):
+        return [[_choices(image.classes)] if image.classes else [] for image in found.images]
+    upright = frames(source.dataset, source.rows).to_upright(stored_boxes(found), np.arange(len(source.rows)))
     corners = (100 * upright.clip(0, 1)).round(4).tolist()
-    sizes = files.sizes[images.rows].tolist()
+    sizes = files.sizes[source.rows].tolist()
     return [
-        {"score": float(row["confidence"]), "result": [_rectangle(row, *box, *size)]}
-        for row, box, size in zip(rows, corners, sizes, strict=True)
-    ]
+        [_rectangle(image.classes, *box, *size)]
+        for image, box, size in zip(found.images, corners, sizes, strict=True)
+    ]  # fmt: skip
 
 
-def _rectangle(row: LedgerRow, x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> dict[str, Any]:
+def _choices(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"id": "found", "type": "choices", **_TAGS, "value": {"choices": [*names]}}
+
+
+def _rectangle(
+    names: tuple[str, ...], x0: float, y0: float, x1: float, y1: float, width: int, height: int
+) -> dict[str, Any]:
     extent = {"x": x0, "y": y0, "width": round(x1 - x0, 4), "height": round(y1 - y0, 4), "rotation": 0}
     return {
-        "id": "found", "type": "rectanglelabels", **_PLACE, "original_width": width, "original_height": height,
-        "image_rotation": 0, "value": {**extent, "rectanglelabels": [row["label"]]},
+        "id": "found", "type": "rectanglelabels", **_TAGS, "original_width": width, "original_height": height,
+        "image_rotation": 0, "value": {**extent, "rectanglelabels": [*names]},
     }  # fmt: skip

@@ -1,106 +1,64 @@
-"""What a finished run says of its training images, and these images, read again."""
+"""The labels that a finished run found for its training images."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
 from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions, read_config
 from fewlabels.run.ledger import read_ledger
-from fewlabels.tasks.task import load_task
-
-LedgerRow = dict[str, str]
-"""Of the ledger, by column."""
+from fewlabels.tasks.task import FoundLabel, LedgerRow, Task, load_task
 
 
 @dataclass(frozen=True)
 class RunLabels:
-    """The ledger's rows of training images, in its order."""
+    """The rows of the ledger for training images, in its order."""
 
     run: Path
-    columns: tuple[str, ...]
-    """Of the ledger; none where it is empty."""
+    options: TrainOptions
+    """As in the run's ``config.yaml``."""
+    task: Task
     training: list[LedgerRow]
+    """All rows of training images, or only those with an accepted label."""
 
     @property
     def rows(self) -> list[LedgerRow]:
-        """What the run found out: all that was not given, and of images with boxes every one, for nobody drew those."""
-        return [row for row in self.training if "x0" in row or not row["given"]]
+        """The rows with something that the run found."""
+        return [row for row in self.training if self.task.is_found(row)]
 
     @cached_property
-    def paths(self) -> list[str]:
-        """The images that the run found out something of, each once."""
-        return list(dict.fromkeys(row["path"] for row in self.rows))
-
-
-def read_run_labels(run: Path) -> RunLabels:
-    """Read the ledger of a run.
-
-    Raises:
-        UserError: where there is none, or the run has not filled it in yet.
-    """
-    ledger = read_ledger(run / "labels.csv")
-    training = [row for row in ledger if row["split"] == "train"]
-    if any(not row["confidence"] for row in training):
-        raise UserError(f"{run} is not finished; go on with `fewlabels train ... --resume`")
-    return RunLabels(run, tuple(ledger[0]) if ledger else (), training)
-
-
-@dataclass(frozen=True)
-class SourceImages:
-    """The images of N paths of a ledger."""
-
-    dataset: Dataset
-    rows: np.ndarray
-    """(N,) int64: their row numbers in the data set."""
+    def images(self) -> list[FoundLabel]:
+        """One entry for each image that the run found something for."""
+        found = {row["path"] for row in self.rows}
+        return self.task.found_labels([row for row in self.training if row["path"] in found])
 
     @property
-    def names(self) -> list[str]:
-        """How other programs may call them: files below the folder of the images, or the ledger's paths."""
-        images = self.dataset.images
-        return [(images.files if isinstance(images, FileImages) else self.dataset.paths)[row] for row in self.rows]
+    def paths(self) -> list[str]:
+        """The path of each of these images."""
+        return [image.path for image in self.images]
 
-    def files(self, why: str) -> FileImages:
-        """The data set's files; :class:`UserError` where it has none, beginning with who needs them."""
-        if isinstance(self.dataset.images, ArrayImages):
-            raise UserError(f"{why}, and those of {self.dataset.name} lie in an array; give --format csv")
-        return self.dataset.images
+    def check_format(self, name: str) -> None:
+        """Raise :class:`UserError` if the labels of this task can't be written in the format of that name."""
+        if name not in self.task.formats:
+            others = " or ".join(self.task.formats)
+            raise UserError(f"--format {name} can't hold the labels of --task {self.task.name}; give {others}")
 
 
-def stored_options(run: Path, **places: str | None) -> TrainOptions:
-    """The options of a run, with the places where its data lie now where these are said.
+def read_run_labels(run: Path, accepted_only: bool = False) -> RunLabels:
+    """Read the ledger of a run.
+
+    Args:
+        run: a run folder.
+        accepted_only: leave out the labels that the method does not accept.
 
     Raises:
-        UserError: where there is no configuration, or it is not one.
+        UserError: if a file is missing or damaged, or the run is not finished.
     """
+    training = [row for row in read_ledger(run / "labels.csv") if row["split"] == "train"]
+    if any(not row["confidence"] for row in training):
+        raise UserError(f"{run} is not finished; continue it with `fewlabels train ... --resume`")
     if not (run / "config.yaml").is_file():
-        raise UserError(f"{run} has no config.yaml, which says where its images lie; give --format csv, or train again")
+        raise UserError(f"{run} has no config.yaml, which names its task and its data; train the run again")
     options = TrainOptions().replaced(read_config(run / "config.yaml"))
-    return replace(options, **{name: place for name, place in places.items() if place is not None})
-
-
-def read_images(found: RunLabels, options: TrainOptions) -> SourceImages:
-    """Read the data set again, and look up the images that the run found out something of.
-
-    Raises:
-        UserError: where the data can't be read, or lack an image.
-    """
-    assert options.task is not None
-    try:
-        dataset = load_task(options.task).read(options)
-    except UserError as error:
-        hint = f"--data, --labels and --root say where the data of {found.run} lie now"
-        raise UserError(f"{error} ({hint})") from error
-    return SourceImages(dataset, _numbers(dataset, found.paths, options.data))
-
-
-def _numbers(dataset: Dataset, paths: Sequence[str], data: str) -> np.ndarray:
-    number = {path: row for row, path in enumerate(dataset.paths)}
-    for path in paths:
-        if path not in number:
-            raise UserError(f"'{path}' is no longer among the images of {data}; restore it, or name them with --data")
-    return np.array([number[path] for path in paths], np.int64)
+    rows = [row for row in training if row["accepted"] == "1"] if accepted_only else training
+    return RunLabels(run, options, load_task(options.task or "classify"), rows)

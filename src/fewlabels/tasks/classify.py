@@ -39,6 +39,7 @@ class Classify(Task):
 
     name = "classify"
     columns = ("path", "split", "given", "label", "confidence", "accepted")
+    formats = ("csv", "label-studio", "folder")
 
     def read(self, options: TrainOptions) -> Dataset:
         """A folder or a known data set; two of them for domain adaptation."""

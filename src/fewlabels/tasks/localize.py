@@ -26,7 +26,7 @@ from fewlabels.options import TrainOptions
 from fewlabels.report.boxes import summarise_boxes
 from fewlabels.report.summary import RunSummary
 from fewlabels.tasks.classify import Classify
-from fewlabels.tasks.task import PredictionTable
+from fewlabels.tasks.task import FoundLabel, LedgerRow, PredictionTable
 from fewlabels.training.experiment import Experiment
 from fewlabels.training.trunk import Plain
 
@@ -39,6 +39,7 @@ class Localize(Classify):
 
     name = "localize"
     columns = (*Classify.columns, *CORNERS)
+    formats = ("csv", "label-studio", "coco", "folder")
     least_batch = 32
     small_steps = 5000
 
@@ -78,6 +79,20 @@ class Localize(Classify):
         if predictions is None or predictions.boxes is None:
             return [(*row, *[""] * len(CORNERS)) for row in rows]
         return [(*row, *corners) for row, corners in zip(rows, _written(dataset, predictions.boxes), strict=True)]
+
+    def is_found(self, row: LedgerRow) -> bool:
+        """Return True: no person gave the box, even where the class was given."""
+        return True
+
+    def found_labels(self, rows: Iterable[LedgerRow]) -> list[FoundLabel]:
+        """Return the class and the box of each image in these rows of the ledger."""
+        return [
+            FoundLabel(
+                row["path"], (row["label"],), float(row["confidence"]),
+                (float(row["x0"]), float(row["y0"]), float(row["x1"]), float(row["y1"])),
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """As of ``classify``; where there are true boxes, test and validation images are judged by them too."""

@@ -27,7 +27,7 @@ from fewlabels.randomness import key_of, permutation
 from fewlabels.report.marks import summarise_marks
 from fewlabels.report.summary import RunSummary
 from fewlabels.run.ledger import split_names
-from fewlabels.tasks.task import PredictionTable, Task
+from fewlabels.tasks.task import FoundLabel, LedgerRow, PredictionTable, Task
 from fewlabels.training.experiment import Experiment
 
 _WORDS = {PRESENT: "1", ABSENT: "0", UNKNOWN: ""}
@@ -38,6 +38,7 @@ class MultiLabel(Task):
 
     name = "multilabel"
     columns = ("path", "split", "class", "given", "label", "confidence", "accepted")
+    formats = ("csv", "label-studio")
     least_batch = 32
     small_steps = 4000
 
@@ -86,6 +87,19 @@ class MultiLabel(Task):
                     said = (int(present), f"{p if present else 1 - p:.6f}", int(bool(mark) or accepted[row][k]))
                 rows.append((dataset.paths[row], names[row], dataset.classes[k], _WORDS[mark], *said))
         return rows
+
+    def found_labels(self, rows: Iterable[LedgerRow]) -> list[FoundLabel]:
+        """Return all classes that are present in each image, given or found; the confidence is of the found ones."""
+        by_path: dict[str, list[LedgerRow]] = {}
+        for row in rows:
+            by_path.setdefault(row["path"], []).append(row)
+        return [
+            FoundLabel(
+                path, tuple(row["class"] for row in own if row["label"] == "1"),
+                min(float(row["confidence"]) for row in own if self.is_found(row)),
+            )
+            for path, own in by_path.items()
+        ]  # fmt: skip
 
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """Of test and validation images, and of the marks of training images that were hidden."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,12 +23,30 @@ if TYPE_CHECKING:
     from fewlabels.training.experiment import Experiment
 
 
+LedgerRow = dict[str, str]
+"""One row of labels.csv, by column."""
+
+
+class FoundLabel(NamedTuple):
+    """The label of one image of a finished run, for the files of other programs."""
+
+    path: str
+    classes: tuple[str, ...]
+    """The classes that are present."""
+    confidence: float
+    """From 0 to 1; the lowest, where an image has several labels."""
+    box: tuple[float, float, float, float] | None = None
+    """x0, y0, x1, y1 in pixels of the stored image, in a task that has boxes."""
+
+
 class Task(ABC):
     """One object without state per task; a run asks it in the order in which the methods stand here."""
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
     """Of the ledger."""
+    formats: ClassVar[tuple[str, ...]] = ("csv",)
+    """Formats in which ``fewlabels label`` can write the labels of this task."""
     least_batch: ClassVar[int] = 0
     """Labelled images that a batch has at least, where nothing else is asked for."""
     small_steps: ClassVar[int | None] = None
@@ -103,6 +121,14 @@ class Task(ABC):
     @abstractmethod
     def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
         """These labels in the classes of a model: each class k in use is the model's class ``index[k]``."""
+
+    def is_found(self, row: LedgerRow) -> bool:
+        """Return whether a row of the ledger holds something that the run found: a label that was not given."""
+        return not row["given"]
+
+    def found_labels(self, rows: Iterable[LedgerRow]) -> list[FoundLabel]:
+        """Return the label of each image in these rows of the ledger, for the formats other than CSV."""
+        return [FoundLabel(row["path"], (row["label"],), float(row["confidence"])) for row in rows]
 
     @abstractmethod
     def format_predictions(

@@ -10,7 +10,7 @@ from fewlabels.cli.main import COMMANDS, main
 from fewlabels.options import flag, option_names
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_table_of_methods_is_up_to_date() -> None:
@@ -18,7 +18,7 @@ def test_the_table_of_methods_is_up_to_date() -> None:
     assert (ROOT / "docs" / "methods.md").read_text(encoding="utf-8") == made
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_option_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"fewlabels [^`\n]*", page.read_text(encoding="utf-8")))
     options = {word for line in named for word in re.findall(r"--[a-z][a-z-]*", line)}
@@ -28,7 +28,7 @@ def test_every_option_a_page_names_exists(page: Path) -> None:
     assert options <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"^    fewlabels (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE))
     assert named <= set(COMMANDS)

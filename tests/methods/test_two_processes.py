@@ -12,14 +12,15 @@ from tests.tiny import TRAINING, Case, write_tiny
 
 ALIKE = [case for case in TRAINING if not case.method.network(case.method.hyperparameters()).attention_maps]
 """All but those whose network has batch statistics whatever the backbone: each process normalises its own part."""
-TOLERANCE = {"vat": 1e-5, "latent-noise": 1e-5, "gcn-ml": 1e-5}
-"""What magnifies the rounding of sums taken in other parts: the power method, losses in the tens."""
+TOLERANCE = 2e-9
+"""The runs compute in float64, where other sums of the same numbers differ by less than the ninth decimal, which is
+the last in history.csv. In float32 the difference depends on the processor: two images and four take other kernels."""
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The folders of runs by one process and by two."""
-    root = write_tiny(tmp_path_factory.mktemp("data"))
+    root = write_tiny(tmp_path_factory.mktemp("data"), train=30, test=6)  # evaluation takes most of the time
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     train_all(root, one)
     repository = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
     environment = os.environ | {"PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*command, str(root), str(two)], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*command, str(root), str(two)], env=environment, capture_output=True, text=True, timeout=1800, check=False
     )
     assert done.returncode == 0, done.stderr  # the process that failed says why above torchrun's own summary
     return one, two
@@ -46,13 +47,11 @@ def test_two_processes_give_the_losses_of_one(runs: tuple[Path, Path], case: Cas
             if column.startswith("loss"):
                 assert bool(other[column]) == bool(row[column])  # a round may lack a term
             if column.startswith("loss") and row[column]:
-                assert float(other[column]) == pytest.approx(
-                    float(row[column]), abs=1e-6, rel=TOLERANCE.get(case.name, 1e-6)
-                )
+                assert float(other[column]) == pytest.approx(float(row[column]), abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("case", [case for case in TRAINING if case.method.unlabelled_views], ids=str)
 def test_two_processes_keep_the_same_pseudo_labels(runs: tuple[Path, Path], case: Case) -> None:
     one, two = (history(folder / str(case)) for folder in runs)
     shares, others = ([float(row.get("share_kept", -1)) for row in rows] for rows in (one, two))
-    assert others == pytest.approx(shares, abs=1e-6)
+    assert others == pytest.approx(shares, abs=TOLERANCE)

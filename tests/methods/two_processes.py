@@ -1,10 +1,14 @@
-"""Run by torchrun: trains every method for three steps and leaves one run folder each (see test_two_processes.py)."""
+"""Train every method for three steps, in float64, into one run folder each.
+
+``torchrun`` runs this file in two processes; test_two_processes.py does the same in one and compares.
+"""
 
 import os
 import sys
 import time
 from pathlib import Path
 
+from tests.float64 import float64
 from tests.tiny import TRAINING, Case, case_options, tiny_dataset
 
 from fewlabels.options import TrainOptions
@@ -17,11 +21,12 @@ def options(root: Path, case: Case, out: Path) -> TrainOptions:
 
 
 def train_all(root: Path, out: Path) -> None:
-    """One run per method that has steps; at the second, one of two processes comes late."""
+    """Run each method that has steps; in the second run, one of two processes is late."""
     for turn, case in enumerate(TRAINING):
         if turn == 1 and os.environ.get("RANK") == "1":
             time.sleep(2)
-        train(options(root, case, out / str(case)), say=lambda _: None, dataset=tiny_dataset(case.task))
+        with float64():
+            train(options(root, case, out / str(case)), say=lambda _: None, dataset=tiny_dataset(case.task))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def test_the_adversary_changes_answers_more_than_chance_does() -> None:
 
 
 def test_an_images_perturbation_depends_on_its_slot_and_not_on_its_neighbours() -> None:
-    model, x = convolutional().eval(), torch.randn(4, 1, 16, 16)
+    """In float64: four images and two take other kernels, and the power method magnifies their rounding."""
+    model, x = convolutional().double().eval(), torch.randn(4, 1, 16, 16, dtype=torch.float64)
     p, parameters = model(x).softmax(1).detach(), VATParameters()
     whole = perturbed(model, x, p, parameters, draws(4))
     half = perturbed(model, x[2:], p[2:], parameters, draws(4).take(torch.tensor([2, 3])))

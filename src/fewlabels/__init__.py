@@ -1,6 +1,6 @@
 """Train image models from few labels.
 
-The names below are imported when they are first used, so that ``import fewlabels`` does not wait for torch.
+The names below are imported at first use, so that ``import fewlabels`` does not import torch.
 """
 
 from importlib import import_module
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from fewlabels.errors import UserError
     from fewlabels.estimator import FewLabelsClassifier
     from fewlabels.options import TrainOptions
-    from fewlabels.run.predict import evaluate, predict
+    from fewlabels.run.evaluate import evaluate
+    from fewlabels.run.predict import predict
     from fewlabels.run.train import train
 
 __all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "__version__", "evaluate", "predict", "train"]
@@ -21,7 +22,7 @@ _HOME = {
     "FewLabelsClassifier": "fewlabels.estimator",
     "TrainOptions": "fewlabels.options",
     "UserError": "fewlabels.errors",
-    "evaluate": "fewlabels.run.predict",
+    "evaluate": "fewlabels.run.evaluate",
     "predict": "fewlabels.run.predict",
     "train": "fewlabels.run.train",
 }

@@ -9,7 +9,7 @@ class UserError(ValueError):
 
 
 class Interrupted(Exception):
-    """SIGTERM or Ctrl-C arrived; the state was saved and ``--resume`` continues."""
+    """Raised after SIGTERM or Ctrl-C, when the state is saved and ``--resume`` can continue."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

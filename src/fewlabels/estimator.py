@@ -14,8 +14,8 @@ from fewlabels.data.dataset import TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method
 from fewlabels.options import TrainOptions
+from fewlabels.run.inputs import model_answers
 from fewlabels.run.ledger import read_ledger
-from fewlabels.run.predict import all_answers
 from fewlabels.run.saved_model import load_model
 from fewlabels.run.train import train
 from fewlabels.tasks.task import load_task
@@ -108,7 +108,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
             )
         dataset = _dataset(pixels, np.full(len(pixels), UNLABELLED), self._saved.classes, self.flip)
         rows, device = torch.arange(len(dataset)), pick_device(self.device)
-        return all_answers(load_task(self._saved.task), self._saved, dataset, device, rows).probabilities.numpy()
+        return model_answers(load_task(self._saved.task), self._saved, dataset, device, rows).probabilities.numpy()
 
     def predict(self, X: Any) -> np.ndarray:
         """(N,) the most probable value of ``classes_``."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, flushed to disk, then renamed."""
+"""Write files atomically: to a temporary file in the same folder, flushed to disk, then renamed."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file, then put it in the place of ``path`` in one step."""
+    """Let ``write`` fill a temporary file, then replace ``path`` with it in one step."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(draft)
@@ -20,14 +20,14 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _umask() -> int:
-    """What new files are not permitted; the system only tells when it is set."""
+    """Return the permission bits that new files lack; the system only tells them when they are set."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
 
 
 def flush(path: Path) -> None:
-    """Make the operating system put a file, or the entries of a folder, on the disk."""
+    """Flush a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -41,5 +41,5 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented, keys in the order given."""
+    """Write JSON atomically, indented, keys in their order."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

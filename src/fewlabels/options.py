@@ -1,6 +1,6 @@
-"""Every option of a training run, declared once: the command line, ``config.yaml`` and the Python API read this.
+"""The options of a training run, declared once for the command line, ``config.yaml`` and the Python API.
 
-This module imports neither torch nor numpy, so that ``--help`` and usage errors are quick.
+This module imports neither torch nor numpy, so that ``--help`` and usage errors answer quickly.
 """
 
 from dataclasses import dataclass, field, fields
@@ -12,13 +12,13 @@ from fewlabels.errors import UserError, nearest
 
 
 def option(default: Any, help: str, group: str = "training") -> Any:
-    """Declare one option: its default (None: decided by the rule in ``docs/defaults.md``), its help, its group."""
+    """Declare an option: its default (None: decided by the rule in ``docs/defaults.md``), its help and its group."""
     return field(default=default, metadata={"help": help, "group": group})
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What ``fewlabels train`` knows. None means: decided from the data and the device, and written to config.yaml."""
+    """The options of ``fewlabels train``. None means: decided from data and device, and written to config.yaml."""
 
     data: str = option("", "a folder of images, or the name of a known data set", "data")
     method: str = option("", "the method to train with; `fewlabels methods` lists them", "data")
@@ -27,8 +27,8 @@ class TrainOptions:
         "CSV with columns path,label, or for several labels path and one per class (default: labels.csv in the folder)",
         "data",
     )
-    out: str | None = option(None, "the run folder to make (default: runs/DATA-METHOD-SEED)", "data")
-    root: str = option(".", "where known data sets lie", "data")
+    out: str | None = option(None, "the run folder to create (default: runs/DATA-METHOD-SEED)", "data")
+    root: str = option(".", "directory of the known data sets", "data")
     task: str | None = option(
         None,
         "classify (one class per image), multilabel (several) or localize (one and its box) "
@@ -36,65 +36,75 @@ class TrainOptions:
         "data",
     )
     boxes: str | None = option(
-        None, "localize: CSV with columns path,x0,y0,x1,y1, true boxes to judge by, never to train on", "data"
+        None, "localize: CSV with columns path,x0,y0,x1,y1: true boxes for evaluation; training never uses them", "data"
     )
     labelled_from: str | None = option(
-        None, "another folder or known data set whose labelled images to learn from; DATA's labels are hidden", "data"
+        None, "another folder or known data set to take the labelled images from; the labels of DATA are hidden", "data"
     )
     num_labels: int | None = option(
-        None, "labels to train with in all, as equal per class as can be; others are hidden", "data"
+        None, "total number of labels to train with, balanced over the classes; other labels are hidden", "data"
     )
-    label_fraction: float | None = option(None, "share of each class's labels to train with; others are hidden", "data")
+    label_fraction: float | None = option(
+        None, "fraction of the labels of each class to train with; other labels are hidden", "data"
+    )
     known_proportion: float | None = option(
-        None, "multilabel: share of the labels to train with, drawn label by label; others are hidden", "data"
+        None, "multilabel: probability with which each label is kept for training; other labels are hidden", "data"
     )
-    label_seed: int | None = option(None, "which labels are given (default: --seed)", "data")
-    val_fraction: float = option(0.0, "share of the labelled images held back for validation", "data")
+    label_seed: int | None = option(None, "seed of the choice of labelled images (default: --seed)", "data")
+    val_fraction: float = option(0.0, "fraction of the labelled images held out for validation", "data")
     pool: Literal["all", "unlabelled"] = option(
         "all", "the unlabelled pool: all training images, or those without a label", "data"
     )
-    skip_bad: bool = option(False, "go on without the files and rows that are faulty", "data")
-    seed: int = option(0, "seed of everything that is drawn")
-    steps: int | None = option(None, "optimiser steps in all")
-    batch_size: int | None = option(None, "labelled images in a batch; mu times as many unlabelled ones come with them")
+    skip_bad: bool = option(False, "leave out faulty files and rows instead of stopping", "data")
+    seed: int = option(0, "random seed of the run")
+    steps: int | None = option(None, "total optimiser steps")
+    batch_size: int | None = option(None, "labelled images in a batch; mu times as many unlabelled images are added")
     backbone: str | None = option(None, "any timm model, or small_cnn, wrn_28_2, cnn13, cnn3", "model")
     weights: str | None = option(None, "imagenet, none, or a .safetensors file", "model")
-    freeze: bool | None = option(None, "keep the backbone fixed; a few views of each image are embedded once", "model")
+    freeze: bool | None = option(
+        None, "keep the backbone fixed; a few views of each image are embedded once and cached", "model"
+    )
     statistics: Literal["moving", "fixed"] | None = option(
-        None, "those of batch normalisation follow the batches, or stay as the weights brought them", "model"
+        None, "batch normalisation: update the running statistics, or keep the pretrained statistics", "model"
     )
     image_size: int | None = option(None, "side of the square that every image is resized to, in pixels", "model")
-    flip: Literal["none", "horizontal", "both"] | None = option(None, "mirror images that mean the same", "model")
-    weak: str | None = option(None, "the view to use where the method says weak", "model")
-    strong: str | None = option(None, "the view to use where the method says strong", "model")
+    flip: Literal["none", "horizontal", "both"] | None = option(None, "flips that preserve the label", "model")
+    weak: str | None = option(None, "the view that stands for the weak view of the method", "model")
+    strong: str | None = option(None, "the view that stands for the strong view of the method", "model")
     optimizer: Literal["sgd", "adamw"] = option("sgd", "the optimiser", "optimisation")
     lr: float | None = option(
-        None, "learning rate of the head, and of the backbone where it starts from nothing", "optimisation"
+        None, "learning rate of the head, and of a backbone with random initial weights", "optimisation"
     )
     backbone_lr: float | None = option(
-        None, "learning rate of a pretrained backbone, and of all layers of a second network for boxes", "optimisation"
+        None, "learning rate of a pretrained backbone, and of all layers of a separate box network", "optimisation"
     )
-    weight_decay: float = option(5e-4, "weight decay; not on biases and normalisation", "optimisation")
+    weight_decay: float = option(5e-4, "weight decay; biases and normalisation layers have none", "optimisation")
     schedule: Literal["constant", "step", "cosine", "step-cosine"] = option(
-        "cosine", "learning rate over time; cosine is FixMatch's 7/16, step-cosine PEPL's", "optimisation"
+        "cosine",
+        "learning rate schedule; cosine is FixMatch's (7/16 of a period), step-cosine is PEPL's",
+        "optimisation",
     )
-    warmup: int = option(0, "steps over which the learning rate rises from 0", "optimisation")
-    clip: float | None = option(None, "largest norm of the gradient; 0 does not clip", "optimisation")
+    warmup: int = option(0, "steps of linear learning rate warm-up", "optimisation")
+    clip: float | None = option(None, "maximum norm of the gradient; 0 disables clipping", "optimisation")
     ema: float = option(
-        0.999, "decay of the weight average that is evaluated; 0 evaluates the last weights", "optimisation"
+        0.999,
+        "decay of the moving average of the weights, which is evaluated; 0 evaluates the last weights",
+        "optimisation",
     )
     eval_every: int | None = option(None, "steps between evaluations (default: a tenth of the run)")
-    precision: Literal["fp32", "bf16"] | None = option(None, "arithmetic of the network", "machine")
-    device: str | None = option(None, "cpu, cuda, cuda:N or mps (default: the best there is)", "machine")
-    workers: int | None = option(None, "processes that decode images which do not fit in memory", "machine")
+    precision: Literal["fp32", "bf16"] | None = option(
+        None, "numeric precision (default: the fastest on this machine)", "machine"
+    )
+    device: str | None = option(None, "cpu, cuda, cuda:N or mps (default: cuda or mps where available)", "machine")
+    workers: int | None = option(None, "processes that decode the images of a data set too large for memory", "machine")
     memory: float | None = option(
-        None, "GiB that decoded images may take (default: a quarter of what is free)", "machine"
+        None, "memory for decoded images in GiB (default: a quarter of the free memory)", "machine"
     )
     threads: int | None = option(None, "CPU threads (default: all cores)", "machine")
     parameters: dict[str, Any] = field(default_factory=dict, metadata={"help": "hyper-parameters", "group": ""})
 
     def replaced(self, values: dict[str, Any]) -> "TrainOptions":
-        """A copy with other values, each read as its option's type; unknown names are refused."""
+        """Return a copy with other values, each converted to the type of its option; unknown names are refused."""
         merged = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in values.items():
             merged[name] = read_value(name, value)
@@ -145,17 +155,17 @@ class Settings(TrainOptions):
 
 
 def option_names() -> list[str]:
-    """All names, as attributes are written."""
+    """List the names of all options, as attributes."""
     return [f.name for f in fields(TrainOptions)]
 
 
 def flag(name: str) -> str:
-    """How an option is typed: ``label_seed`` is ``--label-seed``."""
+    """Return an option as it is typed: ``label_seed`` is ``--label-seed``."""
     return "--" + name.replace("_", "-")
 
 
 def read_value(name: str, value: Any) -> Any:
-    """One option's value from text or YAML, or a :class:`UserError` that says what it must be."""
+    """Convert text or YAML to the value of an option; :class:`UserError` says what it must be."""
     by_name = {f.name: f for f in fields(TrainOptions)}
     if name not in by_name:
         hint = nearest(flag(name), [flag(known) for known in by_name])
@@ -168,7 +178,7 @@ def read_value(name: str, value: Any) -> Any:
 
 
 def unwrap(kind: Any) -> tuple[Any, bool]:
-    """The type behind ``X | None``, and whether None is allowed."""
+    """Return the type X of ``X | None``, and whether None is allowed."""
     if get_origin(kind) not in (Union, UnionType):
         return kind, False
     (inner,) = [k for k in get_args(kind) if k is not NoneType]
@@ -216,7 +226,7 @@ def validate(options: TrainOptions) -> None:
             bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
             raise UserError(f"{flag(name)} {value} is out of range; give a value {bound}")
     if options.num_labels is not None and options.label_fraction is not None:
-        raise UserError("--num-labels and --label-fraction say the same thing; give one of them")
+        raise UserError("--num-labels and --label-fraction exclude each other; give one of them")
     if not options.data:
         raise UserError("name the data: a folder of images, or a known data set such as 'digits'")
     if not options.method:
@@ -224,7 +234,7 @@ def validate(options: TrainOptions) -> None:
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """The options in a YAML file; a run's own config.yaml may be given too, its record of versions is passed over."""
+    """Read options from a YAML file, which may be the config.yaml of a run; its record of versions is ignored."""
     import yaml
 
     try:

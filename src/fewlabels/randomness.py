@@ -1,7 +1,7 @@
-"""Random numbers as a function of what they are for, not of what was drawn before.
+"""Random numbers that depend on their purpose and not on what was drawn before.
 
 Every number comes from hashing (seed, purpose, step, view, slot, index) with SplitMix64's finaliser, in integer
-arithmetic that is the same on every device. Nothing has to be carried along: any batch, view or negative of any
+arithmetic that is the same on every device. No generator state has to be saved: any batch, view or negative of any
 step can be drawn alone, by any process, in any order.
 """
 
@@ -18,19 +18,19 @@ _MIX_2 = 0x94D049BB133111EB
 
 
 def _signed(value: int) -> int:
-    """The two's complement reading of 64 bits, which is how torch stores them."""
+    """Read 64 bits as two's complement, which is how torch stores them."""
     return value - (1 << 64) if value >> 63 else value
 
 
 def _mix(z: int) -> int:
-    """SplitMix64's finaliser on one Python integer (Steele et al., 2014)."""
+    """Apply SplitMix64's finaliser to one Python integer (Steele et al., 2014)."""
     z = ((z ^ (z >> 30)) * _MIX_1) & _MASK
     z = ((z ^ (z >> 27)) * _MIX_2) & _MASK
     return z ^ (z >> 31)
 
 
 def _mix_tensor(z: Tensor) -> Tensor:
-    """:func:`_mix` on an int64 tensor; torch shifts keep the sign, so the shifted-in bits are cleared."""
+    """Apply :func:`_mix` to an int64 tensor; torch shifts keep the sign, so the shifted-in bits are cleared."""
     z = (z ^ ((z >> 30) & ((1 << 34) - 1))) * _signed(_MIX_1)
     z = (z ^ ((z >> 27) & ((1 << 37) - 1))) * _signed(_MIX_2)
     return z ^ ((z >> 31) & ((1 << 33) - 1))
@@ -46,19 +46,19 @@ def key_of(*parts: int | str) -> int:
 
 
 def _hash(key: int, slots: Tensor, count: int) -> Tensor:
-    """(len(slots), count) int64 hashes; row s depends on the key and slots[s] alone."""
+    """Compute (len(slots), count) int64 hashes; row s depends on the key and slots[s] alone."""
     rows = _mix_tensor(slots * _signed(_GOLDEN) + _signed(key))
     steps = torch.arange(1, count + 1, device=slots.device) * _signed(_GOLDEN)
     return _mix_tensor(rows[:, None] + steps[None, :])
 
 
 def permutation(key: int, size: int) -> Tensor:
-    """A random order of ``range(size)``, int64, on the CPU."""
+    """Return a random order of ``range(size)``, int64, on the CPU."""
     return torch.argsort(_hash(key, torch.arange(size), 1)[:, 0], stable=True)
 
 
 class Draws(NamedTuple):
-    """The random numbers of one view of one batch: a row for each slot of the *global* batch that is held here.
+    """The random numbers of one view of one batch: a row for each slot of the *global* batch that this process holds.
 
     A process that holds slots 4..7 draws exactly the rows that one process holding slots 0..7 draws there.
     """
@@ -68,23 +68,23 @@ class Draws(NamedTuple):
     """(B,) int64: positions in the global batch."""
 
     def fork(self, name: str | int) -> "Draws":
-        """Independent numbers for a part of the work, so that adding a draw here moves no other draw."""
+        """Return independent draws for a part of the work, so that a further draw here changes no other draw."""
         return Draws(key_of(self.key, name), self.slots)
 
     def take(self, rows: Tensor) -> "Draws":
-        """The draws of some rows of the batch only."""
+        """Return the draws of some rows of the batch."""
         return Draws(self.key, self.slots[rows])
 
     def uniform(self, count: int) -> Tensor:
-        """(B, count) float32 in [0, 1)."""
+        """Draw (B, count) float32 numbers, uniform in [0, 1)."""
         bits = (_hash(self.key, self.slots, count) >> 40) & ((1 << 24) - 1)
         return bits.to(torch.float32) / (1 << 24)
 
     def integers(self, high: int, count: int = 1) -> Tensor:
-        """(B, count) int64 in [0, high)."""
+        """Draw (B, count) int64 numbers, uniform in [0, high)."""
         return (self.uniform(count).to(torch.float64) * high).to(torch.int64)
 
     def normal(self, count: int) -> Tensor:
-        """(B, count) float32 from N(0, 1), by Box and Muller."""
+        """Draw (B, count) float32 numbers from N(0, 1) with the Box-Muller transform."""
         first, second = self.fork("radius").uniform(count), self.fork("angle").uniform(count)
         return torch.sqrt(-2 * torch.log1p(-first)) * torch.cos(2 * torch.pi * second)

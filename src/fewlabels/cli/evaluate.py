@@ -26,12 +26,11 @@ def arguments(parser: Parser) -> None:
 def run(parser: Parser, argv: list[str]) -> None:
     """Print one figure a line."""
     args = parser.parse(argv)
-    from fewlabels.data.dataset import SPLITS
-    from fewlabels.options import TrainOptions
-    from fewlabels.run.predict import evaluate
+    from fewlabels.run.evaluate import evaluate
 
-    names = ("data", "labels", "boxes", "root", "skip_bad", "device")
-    options = TrainOptions(**{name: getattr(args, name) for name in names})
-    split = SPLITS.index(args.split) if args.split else None
-    for name, value in evaluate(Path(args.run), options, split, args.map, args.max_box_acc).items():
+    figures = evaluate(
+        Path(args.run), args.data, args.split, labels=args.labels, boxes=args.boxes, root=args.root, map=args.map,
+        max_box_acc=args.max_box_acc, skip_bad=args.skip_bad, device=args.device,
+    )  # fmt: skip
+    for name, value in figures.items():
         print(f"{name} {value:.6f}" if isinstance(value, float) else f"{name} {'none' if value is None else value}")

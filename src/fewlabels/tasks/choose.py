@@ -1,4 +1,4 @@
-"""Which task a run is for, from what was asked; without torch, so that a contradiction is answered at once."""
+"""Choose the task of a run from its options, without importing torch."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ ONLY = {
     "label_fraction": ("classify", "localize"), "pool": ("classify", "localize"), "labelled_from": ("classify",),
     "boxes": ("localize",),
 }  # fmt: skip
-"""Options that some tasks alone know."""
+"""Options that only these tasks have."""
 
 
 def choose_task(options: TrainOptions) -> str:
-    """The task that was named; else the only one that has the method; else what the data are.
+    """Return the task of ``--task``; else the only task of the method; else what the data suggest.
 
     Raises:
-        UserError: where there is no such method in that task, or an option is another task's.
+        UserError: the task has no such method, or an option belongs to another task.
     """
     task = options.task or _guess(options)
     method_file(options.method, task)
@@ -30,7 +30,7 @@ def choose_task(options: TrainOptions) -> str:
 
 
 def _guess(options: TrainOptions) -> str:
-    """The first task is what a method of several tasks is for, unless the data say otherwise."""
+    """Return the first task of the method, or ``multilabel`` where the data hold several labels per image."""
     possible = tasks_of(options.method)
     if len(possible) == 1 or "multilabel" not in possible:
         return possible[0]
@@ -39,7 +39,7 @@ def _guess(options: TrainOptions) -> str:
 
 
 def has_marks(data: Path, labels: str | None) -> bool:
-    """Do the data, a folder or the name of a known data set, have several labels per image, without a doubt?"""
+    """Return whether the data, a folder or a known data set, clearly have several labels per image."""
     from fewlabels.data.known.multi_label import KNOWN_MARKS_NAMES
     from fewlabels.data.known.single_label import KNOWN_NAMES
     from fewlabels.data.labels.marks_csv import is_marks_csv

@@ -1,4 +1,4 @@
-"""One class per image, or none."""
+"""Task ``classify``: one class per image, or none."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ class Classify(Task):
     formats = ("csv", "label-studio", "folder")
 
     def read(self, options: TrainOptions) -> Dataset:
-        """A folder or a known data set; two of them for domain adaptation."""
+        """Read a folder or a known data set; two of them for domain adaptation."""
         _refuse_marks(options, self.name)
         labels = Path(options.labels) if options.labels else None
         root, source = Path(options.root), options.labelled_from
@@ -59,17 +59,17 @@ class Classify(Task):
         return split
 
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
-        """Softmax."""
+        """Compute softmax probabilities."""
         return probabilities(model, inputs)
 
     def watch(
         self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
-        """Accuracies and the state of the pseudo-labels."""
+        """Measure accuracies and the state of the pseudo-labels."""
         return Watch(experiment.dataset, experiment.split, experiment.trunk.plain, say)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
-        """A row per image."""
+        """Return a row per image."""
         known = [dataset.classes[k] if k != UNLABELLED else "" for k in split.given]
         if predictions is None:
             said = [(name, "", 1 if name else "") for name in known]
@@ -79,7 +79,7 @@ class Classify(Task):
         return [(*row[:3], *row[3]) for row in zip(dataset.paths, names, known, said, strict=True)]
 
     def _said(self, dataset: Dataset, given: Tensor, predictions: Predictions) -> list[tuple[str, str, int]]:
-        """Label, confidence and acceptance of every image."""
+        """Return label, confidence and acceptance of every image."""
         known = given != UNLABELLED
         label = torch.where(known, given, predictions.probabilities.argmax(1))
         confidence = predictions.probabilities.gather(1, label[:, None])[:, 0]
@@ -88,7 +88,7 @@ class Classify(Task):
         return [(dataset.classes[k], f"{p:.6f}", int(yes)) for k, p, yes in rows]
 
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
-        """Of test and validation images and of hidden labels; by cross-fitting where there is no test split."""
+        """Compute figures of test images, validation images and hidden labels; cross-fit without a test split."""
         labels, found = torch.from_numpy(experiment.dataset.labels), outcome.predictions.probabilities
         metrics: dict[str, dict[str, Any]] = {}
         split = experiment.split
@@ -106,26 +106,26 @@ class Classify(Task):
         return metrics
 
     def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
-        """Accuracy and the like."""
+        """Compute accuracy, its interval and calibration."""
         return dict(classification_metrics(answers.probabilities, labels))
 
     def known(self, dataset: Dataset) -> Tensor:
-        """Those with a class."""
+        """Return which images have a class."""
         return torch.from_numpy(dataset.labels != UNLABELLED)
 
     def classes_present(self, labels: Tensor) -> list[int]:
-        """The classes that occur."""
+        """List the classes that occur."""
         return labels[labels != UNLABELLED].unique().tolist()
 
     def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
-        """Class numbers looked up."""
+        """Look up the class indices."""
         return torch.tensor([index[k] for k in labels.tolist()])
 
     def summarise(
         self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> RunSummary:  # fmt: skip
-        """Curves, confusion matrix and images."""
+        """Collect curves, confusion matrix and images."""
         dataset, split = experiment.dataset, experiment.split
         labels = torch.from_numpy(dataset.labels)
         model, plain, gallery = outcome.model, outcome.plain, Gallery(experiment, outcome.predictions)
@@ -149,7 +149,7 @@ class Classify(Task):
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
     ) -> PredictionTable:
-        """The most probable class, and a column ``p(CLASS)`` per class where asked for."""
+        """Give the most probable class, and with ``all_classes`` a column ``p(CLASS)`` per class."""
         columns = ("label", "confidence", *(f"p({c})" for c in classes if all_classes))
         rows = (
             (number, (classes[row.index(max(row))], f"{max(row):.6f}", *(f"{p:.6f}" for p in row if all_classes)))
@@ -159,7 +159,7 @@ class Classify(Task):
 
 
 def _refuse_marks(options: TrainOptions, task: str) -> None:
-    """Raise UserError for data of the other task, instead of a fault in every row of them."""
+    """Raise UserError for data of task ``multilabel``, instead of a fault in every row."""
     if has_marks(Path(options.data), options.labels):
         others = ", ".join(method_files("multilabel"))
         raise UserError(

@@ -1,4 +1,4 @@
-"""One class per image, and a box that nobody drew: where it is."""
+"""Task ``localize``: one class per image, and a predicted box; training uses no true boxes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -31,11 +31,11 @@ from fewlabels.training.experiment import Experiment
 from fewlabels.training.trunk import Plain
 
 CORNERS = ("x0", "y0", "x1", "y1")
-"""In files: pixels of the stored image, before any EXIF rotation."""
+"""Columns of a box in files: pixels of the stored image, before any EXIF rotation."""
 
 
 class Localize(Classify):
-    """Data and labels are those of ``classify``. Boxes are never part of them: they are read to judge by, and apart."""
+    """Data and labels are those of ``classify``. True boxes are read separately, for evaluation only."""
 
     name = "localize"
     columns = (*Classify.columns, *CORNERS)
@@ -44,7 +44,7 @@ class Localize(Classify):
     small_steps = 5000
 
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
-        """Softmax and boxes; of an image whose class is known, the box of that class."""
+        """Compute softmax probabilities and boxes; where the class is known, the box of that class."""
         assert isinstance(model, Localizer)
         probabilities, boxes, done = [], [], 0
         with evaluating(model):
@@ -59,13 +59,13 @@ class Localize(Classify):
         return Answers(torch.cat(probabilities), torch.cat(boxes))
 
     def true_boxes(self, dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
-        """Of ``--boxes``, the data folder or the known data set."""
+        """Read true boxes from ``--boxes``, the data folder or the known data set."""
         return read_boxes(dataset, options)
 
     def watch(
         self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
-        """Accuracies and shares of right boxes."""
+        """Measure accuracies and localization."""
         boxes = self.true_boxes(experiment.dataset, experiment.settings)
 
         def metrics_of(model: Classifier, rows: np.ndarray) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Localize(Classify):
         return WatchBoxes(Watch(experiment.dataset, experiment.split, experiment.trunk.plain, say), metrics_of)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
-        """A row per image, its box last."""
+        """Return a row per image, its box in the last columns."""
         rows = super().ledger(dataset, split, predictions)
         if predictions is None or predictions.boxes is None:
             return [(*row, *[""] * len(CORNERS)) for row in rows]
@@ -95,7 +95,7 @@ class Localize(Classify):
         ]  # fmt: skip
 
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
-        """As of ``classify``; where there are true boxes, test and validation images are judged by them too."""
+        """Compute the figures of ``classify``, and localization where there are true boxes."""
         metrics = super().metrics(experiment, outcome)
         boxes = self.true_boxes(experiment.dataset, experiment.settings)
         for name, rows in (("test", experiment.split.test), ("val", experiment.split.val)):
@@ -112,7 +112,7 @@ class Localize(Classify):
         return self.metrics_of(answers, labels, boxes and boxes.of(rows))
 
     def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
-        """Accuracy and the like; and, with true boxes, GT-Known, Top-1 and Top-5 localization."""
+        """Compute the figures of ``classify``, and with true boxes GT-Known, Top-1 and Top-5 localization."""
         figures = super().metrics_of(answers, labels)
         if boxes is None or answers.boxes is None:
             return figures
@@ -134,7 +134,7 @@ class Localize(Classify):
 
     @torch.no_grad()
     def confidence(self, model: Classifier, inputs: Iterable[Tensor], boxes: Tensor) -> Tensor:
-        """(N,): how sure the classifier is of what is in each box; below 0 where the box has no area (METHODS L13)."""
+        """Compute (N,) confidences in the content of each box; -1 where a box has no area (docs/papers/lchp.md, L13)."""
         found, done = [], 0
         with evaluating(model):
             for x in inputs:
@@ -146,14 +146,14 @@ class Localize(Classify):
     def max_box_acc(
         self, model: Classifier, inputs: Iterable[Tensor], labels: Tensor, boxes: TrueBoxes, side: int
     ) -> dict[str, Any]:
-        """MaxBoxAcc of the maps that a model's boxes come from, enlarged to the images' side.
+        """Compute MaxBoxAcc of the maps that a model's boxes come from, enlarged to the images' side.
 
         Raises:
-            UserError: they come from no map.
+            UserError: the boxes do not come from a map.
         """
         assert isinstance(model, Localizer)
         if model.locator is not None:
-            raise UserError("--max-box-acc is for boxes from a map, and these are a network's; give --map too")
+            raise UserError("--max-box-acc is for boxes from a map, and a network predicts these; give --map too")
         maps, done = [], 0
         with evaluating(model):
             for x in inputs:
@@ -165,7 +165,7 @@ class Localize(Classify):
         self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> RunSummary:  # fmt: skip
-        """As of ``classify``, with boxes, whose maps stand beside them instead of alone."""
+        """Collect the content of ``classify``, and images with boxes and maps."""
         summary = super().summarise(experiment, outcome, name, config, metrics, history)
         looking = replace(summary.looking, maps=[])
         boxes = self.true_boxes(experiment.dataset, experiment.settings)
@@ -175,7 +175,7 @@ class Localize(Classify):
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
     ) -> PredictionTable:
-        """The most probable class and its box, and a column ``p(CLASS)`` per class where asked for."""
+        """Give the most probable class and its box, and with ``all_classes`` a column ``p(CLASS)`` per class."""
         assert answers.boxes is not None
         table = super().format_predictions(classes, answers, all_classes, images)
         corners = _written(images, answers.boxes)
@@ -184,7 +184,7 @@ class Localize(Classify):
 
 
 def _written(dataset: Dataset, boxes: Tensor) -> list[tuple[str, ...]]:
-    """The boxes of all images in pixels of the stored ones, to a hundredth."""
+    """Format boxes in pixels of the stored images, rounded to a hundredth."""
     pixels = frames(dataset).to_stored(boxes.double().numpy())
     return [tuple(f"{value:.2f}" for value in row) for row in pixels.tolist()]
 

@@ -1,4 +1,4 @@
-"""Several classes per image, of which some are known to be present or absent and the others are not."""
+"""Task ``multilabel``: several classes per image, each known to be present or absent, or unknown."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -43,14 +43,15 @@ class MultiLabel(Task):
     small_steps = 4000
 
     def read(self, options: TrainOptions) -> Dataset:
-        """A folder with a CSV of marks, or a known data set."""
+        """Read a folder with a CSV of marks, or a known data set."""
         labels = Path(options.labels) if options.labels else None
         return read_marks(options.data, labels, Path(options.root), options.skip_bad)
 
     def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
-        """All training images, with the share of their marks that was asked for; a validation part keeps all its own.
+        """Keep the requested share of the marks of all training images; validation images keep all of theirs.
 
-        An image without any known mark trains too, through what the method makes of it (METHODS R17).
+        An image without a known mark is trained on too, with its pseudo-labels (docs/papers/saliency-regularization.md,
+        R17).
         """
         train = dataset.rows(TRAIN)
         given = np.full_like(dataset.labels, UNKNOWN)
@@ -64,17 +65,17 @@ class MultiLabel(Task):
         return LabelSplit(train, given, train, val, dataset.rows(TEST))
 
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
-        """Sigmoid."""
+        """Compute sigmoid probabilities."""
         return logits(model, inputs).sigmoid()
 
     def watch(
         self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
-        """mAP and the state of the unknown marks."""
+        """Measure mAP and the state of the unknown marks."""
         return WatchMarks(experiment.dataset, experiment.split, experiment.trunk.plain)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
-        """A row per image and class."""
+        """Return a row per image and class."""
         names, rows = split_names(dataset, split), []
         probabilities = None if predictions is None else predictions.probabilities.tolist()
         accepted = None if predictions is None else predictions.accepted.tolist()
@@ -102,7 +103,7 @@ class MultiLabel(Task):
         ]  # fmt: skip
 
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
-        """Of test and validation images, and of the marks of training images that were hidden."""
+        """Compute figures of test and validation images, and of hidden marks of training images."""
         labels, found = torch.from_numpy(experiment.dataset.labels), outcome.predictions.probabilities
         split = experiment.split
         metrics = {
@@ -115,19 +116,19 @@ class MultiLabel(Task):
         return metrics
 
     def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
-        """mAP and the like."""
+        """Compute mAP, precision, recall and F1."""
         return dict(multilabel_metrics(answers.probabilities, labels))
 
     def known(self, dataset: Dataset) -> Tensor:
-        """Those with any known mark."""
+        """Return which images have a known mark."""
         return torch.from_numpy((dataset.labels != UNKNOWN).any(1))
 
     def classes_present(self, labels: Tensor) -> list[int]:
-        """Classes with any known mark."""
+        """List the classes that have a known mark."""
         return torch.nonzero((labels != UNKNOWN).any(0))[:, 0].tolist()
 
     def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
-        """Columns put in their places; the model's other classes are unknown."""
+        """Reorder the columns; the model's other classes are unknown."""
         found = labels.new_full((len(labels), num_classes), UNKNOWN)
         for k, place in index.items():
             found[:, place] = labels[:, k]
@@ -137,13 +138,13 @@ class MultiLabel(Task):
         self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> RunSummary:  # fmt: skip
-        """Curves, average precisions, probabilities of what is known and unknown, class maps and images."""
+        """Collect curves, average precisions, probability histograms, class maps and images."""
         return summarise_marks(experiment, outcome, name, config, metrics, history)
 
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
     ) -> PredictionTable:
-        """A row per image and class: 1 where it is more likely present than not; ``probability`` where asked for."""
+        """Give a row per image and class, label 1 from probability 0.5 on; ``probability`` with ``all_classes``."""
         columns = ("class", "label", "confidence", *(["probability"] if all_classes else []))
         rows = (
             (number, (name, int(p >= 0.5), f"{max(p, 1 - p):.6f}", *([f"{p:.6f}"] if all_classes else [])))
@@ -154,7 +155,7 @@ class MultiLabel(Task):
 
 
 def _check_marks(dataset: Dataset, given: np.ndarray, settings: Settings, method: type[Method]) -> None:
-    """Raise UserError where the given marks (N, K) can't teach anything."""
+    """Raise UserError where the method can't learn from the given marks (N, K)."""
     more = "" if settings.known_proportion in (None, 1) else " or give a larger --known-proportion"
     if not (given == PRESENT).any():
         what = f"{dataset.name}: no training image has a class that is known to be present"

@@ -1,4 +1,4 @@
-"""What a task is: what a label is, and so how it is read, hidden, predicted, judged and written down."""
+"""The interface of a task: what a label is, and how it is read, hidden, predicted, evaluated and written."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -40,87 +40,87 @@ class FoundLabel(NamedTuple):
 
 
 class Task(ABC):
-    """One object without state per task; a run asks it in the order in which the methods stand here."""
+    """A task, one object without state; a run calls its methods in the order given here."""
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
-    """Of the ledger."""
+    """Columns of the ledger, labels.csv."""
     formats: ClassVar[tuple[str, ...]] = ("csv",)
     """Formats in which ``fewlabels label`` can write the labels of this task."""
     least_batch: ClassVar[int] = 0
-    """Labelled images that a batch has at least, where nothing else is asked for."""
+    """Lower bound of the default number of labelled images in a batch."""
     small_steps: ClassVar[int | None] = None
-    """Steps of small pictures on a CPU, where they differ from those of ``classify``."""
+    """Default steps for small images on a CPU; None: as in ``classify``."""
 
     @abstractmethod
     def read(self, options: TrainOptions) -> Dataset:
-        """The data that the options name; :class:`UserError` where something is wrong with them."""
+        """Read the data that the options name; :class:`UserError` where something is wrong with them."""
 
     @abstractmethod
     def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
-        """The labels that this run may see; :class:`UserError` where the method can't learn from them."""
+        """Draw the labels that this run may see; :class:`UserError` where the method can't learn from them."""
 
     @abstractmethod
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
-        """(N, K) float32 on the CPU: what a model says of images."""
+        """Predict batches of network input: (N, K) float32 on the CPU."""
 
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
-        """All that a model says of images.
+        """Compute all answers of a model.
 
         Args:
             model: of this task.
             inputs: batches of network input.
-            classes: (N,) int64, the class of each image where it is known, UNLABELLED where it is not: of which class
-                a task with boxes then says where it is.
+            classes: (N,) int64, the class of each image, UNLABELLED where it is unknown; a task with boxes localizes
+                the known class.
         """
         return Answers(self.probabilities(model, inputs))
 
     def true_boxes(self, dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
-        """The boxes to judge by, in a task that has them; None where the data have none. Never for training."""
+        """Read the true boxes of a task that has boxes, for evaluation only; None where there are none."""
         return None
 
     @abstractmethod
     def watch(
         self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
-        """What is measured at every evaluation: columns of history.csv."""
+        """Return what is called at every evaluation; it gives columns of history.csv."""
 
     @abstractmethod
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
-        """The rows of labels.csv under ``columns``; before training (None) only what was given is filled in."""
+        """Return the rows of labels.csv; before training (``predictions`` None) only given labels are filled in."""
 
     @abstractmethod
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
-        """The final figures of each split, as fractions."""
+        """Compute the final figures of each split, as fractions."""
 
     @abstractmethod
     def summarise(
         self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
         metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
     ) -> "RunSummary":  # fmt: skip
-        """What the report shows."""
+        """Collect what the report shows."""
 
     @abstractmethod
     def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
-        """The figures of N answers to images with these labels, and boxes; empty where there are none."""
+        """Compute the figures of N answers, given labels and boxes; empty where there are no images."""
 
     def extra_metrics(
         self, model: Classifier, inputs: Iterable[Tensor], answers: Answers, labels: Tensor, boxes: TrueBoxes | None
     ) -> dict[str, Any]:
-        """Further figures, which only ``evaluate`` asks for because they take another pass over the images."""
+        """Compute further figures that take another pass over the images; only ``evaluate`` asks for them."""
         return {}
 
     @abstractmethod
     def known(self, dataset: Dataset) -> Tensor:
-        """(N,) bool: which images have a label to compare with."""
+        """Return (N,) bool: which images have a label."""
 
     @abstractmethod
     def classes_present(self, labels: Tensor) -> list[int]:
-        """The classes that these labels of a data set say something of."""
+        """List the classes for which these labels hold information, as indices."""
 
     @abstractmethod
     def remap_labels(self, labels: Tensor, index: Mapping[int, int], num_classes: int) -> Tensor:
-        """These labels in the classes of a model: each class k in use is the model's class ``index[k]``."""
+        """Map labels to the classes of a model: class k of the data is the model's class ``index[k]``."""
 
     def is_found(self, row: LedgerRow) -> bool:
         """Return whether a row of the ledger holds something that the run found: a label that was not given."""
@@ -134,12 +134,12 @@ class Task(ABC):
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset
     ) -> "PredictionTable":
-        """What ``predict`` writes of the answers to these images."""
+        """Return the table that ``predict`` writes."""
 
 
 @dataclass(frozen=True)
 class PredictionTable:
-    """Columns, and rows of an image each or more, the image's number first."""
+    """Columns, and rows of (number of the image, cells); an image may have several rows."""
 
     columns: tuple[str, ...]
     rows: Iterable[tuple[int, tuple[Any, ...]]]
@@ -154,11 +154,11 @@ def predict_all(task: Task, experiment: Experiment, model: Classifier) -> Predic
 
 
 def about_method(experiment: Experiment) -> dict[str, Any]:
-    """What the report says of the method in words."""
+    """Return title, paper and idea of the method, for the report."""
     method = experiment.method
     return {"title": method.title, "paper": method.paper, "idea": method.idea}
 
 
 def load_task(name: str) -> Task:
-    """The task of that name, of ``catalogue.TASKS``."""
+    """Load the task of that name."""
     return import_module(f"fewlabels.tasks.{name}").task

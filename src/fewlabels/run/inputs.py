@@ -1,0 +1,31 @@
+"""Images of a data set as input of a saved model."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from fewlabels.augment.views import Normalize
+from fewlabels.data.dataset import Dataset
+from fewlabels.data.pixels.store import open_store
+from fewlabels.evaluation.outcome import Answers
+from fewlabels.run.saved_model import SavedModel
+from fewlabels.tasks.task import Task
+from fewlabels.training.images import Images
+
+MEMORY_OF_PIXELS = 2 * 2**30
+"""Bytes of decoded images to keep at once; where there are more, they are decoded when they are needed."""
+
+
+def model_inputs(saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor) -> Iterator[Tensor]:
+    """Give batches (b, C, H, W) of the rows (n,) int64, without augmentation, normalised for the model."""
+    spec = saved.spec
+    store = open_store(dataset, spec.image_size, spec.channels, device, MEMORY_OF_PIXELS, 0)
+    return Images(store, Normalize(spec.mean, spec.std).to(device)).plain(rows)
+
+
+def model_answers(
+    task: Task, saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor, classes: Tensor | None = None
+) -> Answers:
+    """Compute the answers of a model for the rows (n,) int64 of a data set, whose (n,) classes may be known."""
+    return task.answers(saved.model, model_inputs(saved, dataset, device, rows), classes)

@@ -134,7 +134,7 @@ class Localize(Classify):
 
     @torch.no_grad()
     def confidence(self, model: Classifier, inputs: Iterable[Tensor], boxes: Tensor) -> Tensor:
-        """Compute (N,) confidences in the content of each box; -1 where a box has no area (docs/papers/lchp.md, L13)."""
+        """Compute (N,) confidences in the content of each box; -1 without area (docs/papers/lchp.md, L13)."""
         found, done = [], 0
         with evaluating(model):
             for x in inputs:

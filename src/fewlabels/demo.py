@@ -1,4 +1,4 @@
-"""The main job on the embedded data: the same few labels, alone and with the unlabelled images."""
+"""The demo: the same few labels of the digits, alone and with the unlabelled images."""
 
 import json
 import shutil
@@ -13,17 +13,17 @@ from fewlabels.report.summary import read_summary
 from fewlabels.run.train import train
 
 STEPS = 800
-"""Fewer than by default, so that six runs end within three minutes on two cores."""
+"""Fewer steps than by default, so that six runs end within three minutes on two cores."""
 
 
 def demo(out: Path, method: str, labels: int, draws: int, say: Callable[[str], None]) -> dict[str, list[float]]:
     """Train ``supervised`` and ``method`` on several label draws of the digits.
 
     Returns:
-        Test accuracy per draw, by method; also in ``summary.json``, beside a report of all runs.
+        Test accuracy per draw, by method; also in ``summary.json``, next to a report of all runs.
 
     Raises:
-        UserError: where ``out`` is a folder that no demo made.
+        UserError: ``out`` is a folder that was not created by ``fewlabels demo``.
     """
     _clear(out, ("supervised", method))
     runs = {name: [out / f"{name}-{draw}" for draw in range(draws)] for name in ("supervised", method)}
@@ -48,5 +48,5 @@ def _clear(out: Path, methods: tuple[str, ...]) -> None:
         return
     for entry in out.iterdir():
         if entry.name not in ("summary.json", "report.html") and entry.name.rpartition("-")[0] not in methods:
-            raise UserError(f"{out} holds '{entry.name}', which no demo made; give another --out")
+            raise UserError(f"{out} holds '{entry.name}', not created by `fewlabels demo`; give another --out")
     shutil.rmtree(out)

@@ -1,4 +1,4 @@
-"""A run as a scikit-learn classifier: arrays in, -1 is unlabelled, ``fit``, ``predict``, ``predict_proba``."""
+"""A scikit-learn classifier of image arrays in which -1 marks unlabelled images."""
 
 import logging
 import tempfile
@@ -25,18 +25,18 @@ _log = logging.getLogger("fewlabels")
 
 
 class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier of images that learns from few labels and from the images without one.
+    """A classifier of images that learns from few labelled and many unlabelled images.
 
     Every argument is the option of ``fewlabels train`` of that name; None is decided from the data and the device.
 
     Args:
         method: a name that ``fewlabels methods`` lists.
-        steps: optimiser steps in all.
-        seed: seed of everything that is drawn.
+        steps: total optimiser steps.
+        seed: random seed of the run.
         parameters: hyper-parameters of the method.
-        flip: mirror images that mean the same: "none", "horizontal" or "both"; an array does not say which do.
+        flip: flips that preserve the label: "none", "horizontal" or "both".
         device: cpu, cuda, cuda:N or mps.
-        out: the run folder to keep, which must not exist; without it the run's files are dropped after ``fit``.
+        out: the run folder to keep, which must not exist; without it the files of the run are deleted after ``fit``.
         backbone: any timm model, or one of ours.
         weights: imagenet, none, or a .safetensors file.
         batch_size: labelled images in a batch.
@@ -71,15 +71,15 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         self.threads = threads
 
     def fit(self, X: Any, y: Any) -> "FewLabelsClassifier":
-        """Train.
+        """Fit the classifier.
 
         Args:
             X: (N, H, W) or (N, H, W, C) uint8 pixels, C = 1 or 3.
             y: (N,) classes, numbers or text; -1 (the number) or None where there is no label.
 
         Raises:
-            UserError: for arrays of another kind, for labels of fewer than two classes, where no row is unlabelled
-                though the method learns from such rows, or for an option that can't be.
+            UserError: for arrays of another kind, labels of fewer than two classes, no unlabelled row although the
+                method needs some, or an invalid option.
         """
         pixels = _pixels(X)
         classes, labels = _encode(y, len(pixels))
@@ -99,7 +99,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """(N, K) float32 probabilities, columns as ``classes_``, of images shaped as those of ``fit``."""
+        """Predict (N, K) float32 probabilities, in the order of ``classes_``, of images shaped as those of ``fit``."""
         check_is_fitted(self, "classes_")
         pixels = _pixels(X)
         if pixels.shape[1:] != self.image_shape_:
@@ -111,12 +111,12 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         return model_answers(load_task(self._saved.task), self._saved, dataset, device, rows).probabilities.numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """(N,) the most probable value of ``classes_``."""
+        """Predict (N,) the most probable value of ``classes_``."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(1)]
 
     def _options(self, out: str) -> TrainOptions:
-        """Every argument is an option by the same name."""
+        """Make options of the arguments, which have the same names."""
         given = {
             **self.get_params(),
             "data": "array",
@@ -128,7 +128,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _pixels(X: Any) -> np.ndarray:
-    """(N, H, W, C) uint8."""
+    """Check the images and return them as (N, H, W, C) uint8."""
     pixels = np.asarray(X)
     if pixels.dtype != np.uint8:
         hint = "for pixels from 0 to 1 give (X * 255).round().astype('uint8')"
@@ -146,13 +146,13 @@ def _pixels(X: Any) -> np.ndarray:
 
 
 def _encode(y: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The classes, sorted, and for each row its index into them or UNLABELLED."""
+    """Return the sorted classes, and for each row its index into them or UNLABELLED."""
     values = np.asarray(y) if isinstance(y, np.ndarray) else np.array(y, dtype=object)
     if values.shape != (count,):
         raise UserError(f"y has shape {values.shape} but X holds {count} images; give one label or -1 for each")
     rows = values.tolist()
     if any(isinstance(v, str) and v == "-1" for v in rows):
-        raise UserError("y holds the text '-1', which numpy makes of -1 beside text; use np.array(y, dtype=object)")
+        raise UserError("y holds the text '-1', which numpy makes of -1 next to text; use np.array(y, dtype=object)")
     if any(isinstance(v, float) and not v.is_integer() for v in rows):
         raise UserError("y holds numbers that are not whole; classes are whole numbers or text, and -1 is unlabelled")
     known = np.array([v is not None and v != UNLABELLED for v in rows])

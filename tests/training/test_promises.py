@@ -77,7 +77,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_checkpoin
 
     options = tiny_options(write_tiny(tmp_path), "fixmatch", tmp_path / "run", eval_every=1)
     monkeypatch.setattr(FixMatch, "losses", spoilt)
-    with pytest.raises(UserError, match=r"no longer a number before step 3.*--lr"):
+    with pytest.raises(UserError, match=r"not a finite number before step 3.*--lr"):
         train(options, say=silent)
     assert [p.name for p in (tmp_path / "run" / "checkpoint").iterdir()] == ["step-000000000"]
 

@@ -1,4 +1,4 @@
-"""``fewlabels demo``: what unlabelled images are worth, shown on data that needs no download."""
+"""``fewlabels demo``: compare labels alone with a semi-supervised method, on data that needs no download."""
 
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,12 +11,14 @@ METHOD = "fixmatch"
 
 
 def arguments(parser: Parser) -> None:
-    """Where to write."""
-    parser.add_argument("--out", metavar="FOLDER", default="runs/demo", help="the folder to make (default: runs/demo)")
+    """Add the output folder."""
+    parser.add_argument(
+        "--out", metavar="FOLDER", default="runs/demo", help="the folder to create (default: runs/demo)"
+    )
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Train on several draws of labels with and without the unlabelled images, and compare."""
+    """Train on several label draws with and without the unlabelled images, and compare."""
     args = parser.parse(argv)
     from fewlabels.demo import demo
 

@@ -1,4 +1,4 @@
-"""``fewlabels COMMAND ...``: finds the command, runs it, and turns errors into one line and an exit code."""
+"""``fewlabels COMMAND ...``: find the command, run it, and turn errors into one line and an exit code."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from fewlabels.errors import Interrupted, UserError
 
 
 class Command(NamedTuple):
-    """A command lives in the module of its name in this folder: ``arguments(parser)`` and ``run(args)``."""
+    """A command; the module of its name in this folder has ``arguments(parser)`` and ``run(parser, argv)``."""
 
     usage: str
     help: str
@@ -19,34 +19,34 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("DATA --method NAME [options]", "train a model from few labels"),
-    "predict": Command("RUN IMAGES [options]", "the class and its confidence for every image of a folder"),
-    "evaluate": Command("RUN DATA [options]", "figures of a trained model on labelled data"),
-    "label": Command("RUN [options]", "what the model would call every unlabelled image"),
-    "report": Command("RUN [RUN ...] [options]", "one page, several runs side by side"),
-    "check": Command("DATA [options]", "everything wrong with the data, before any training"),
-    "methods": Command("[NAME]", "the methods there are; one method's idea, paper and parameters"),
-    "reproduce": Command("[TABLE] [options]", "a paper's table: its number beside ours, cell by cell"),
-    "demo": Command("[options]", "labels alone against FixMatch on handwritten digits, in under 3 minutes"),
+    "predict": Command("RUN IMAGES [options]", "predict class and confidence for every image of a folder"),
+    "evaluate": Command("RUN DATA [options]", "evaluate a trained model on labelled data"),
+    "label": Command("RUN [options]", "export the pseudo-labels of a run"),
+    "report": Command("RUN [RUN ...] [options]", "write one report page for one or several runs"),
+    "check": Command("DATA [options]", "list every fault of the data, before any training"),
+    "methods": Command("[NAME]", "list the methods; with NAME: idea, paper and parameters of one method"),
+    "reproduce": Command("[TABLE] [options]", "reproduce a paper's table, with its numbers next to ours"),
+    "demo": Command("[options]", "compare labels alone with FixMatch on handwritten digits, in under 3 minutes"),
 }
 
 GOES_ON = {
-    "train": "; the same command with --resume goes on from here",
-    "reproduce": "; the same command goes on from here",
+    "train": "; run the same command with --resume to continue",
+    "reproduce": "; run the same command again to continue",
 }
-"""What a command that was stopped can still do."""
+"""Advice after a command was stopped."""
 
 
 def overview() -> str:
-    """What ``fewlabels --help`` says."""
+    """Return the text of ``fewlabels --help``."""
     lines = [f"  {name:<10} {command.help}" for name, command in COMMANDS.items()]
     return "\n".join([
         "usage: fewlabels COMMAND ...", "", "Train image models from few labels.", "", "commands:", *lines, "",
-        "  fewlabels COMMAND --help says more; fewlabels --version says which version this is.",
+        "  fewlabels COMMAND --help shows the options of a command; fewlabels --version shows the version.",
     ])  # fmt: skip
 
 
 def version() -> str:
-    """Our version and torch's, without importing torch."""
+    """Return the versions of fewlabels and torch, without importing torch."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
@@ -59,7 +59,7 @@ def version() -> str:
 
 
 def dispatch(argv: Sequence[str]) -> int:
-    """Run one command; errors go through."""
+    """Run one command; errors are not caught."""
     if not argv or argv[0] in ("--help", "-h", "help"):
         print(overview())
         return 0
@@ -94,18 +94,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("fewlabels: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+    except BrokenPipeError:  # the reader of the output has closed it, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a full disk, a folder that may not be written, a path inside a file
+    except OSError as error:  # a full disk, a folder without write permission, a path inside a file
         where = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{where}{error.strerror or error}; mend that and try again", debug="--debug" in argv)
+        return _refuse(f"{where}{error.strerror or error}; fix this and retry", debug="--debug" in argv)
     except SystemExit as done:  # argparse, after --help
         return int(done.code or 0)
 
 
 def _refuse(message: str, debug: bool) -> int:
-    """One line for a person, after the traceback where it was asked for."""
+    """Print the message on one line, after the traceback with ``--debug``."""
     if debug:
         import traceback
 

@@ -1,4 +1,4 @@
-"""Results go to the terminal, or whole into the file that --out names."""
+"""Write results to the terminal, or atomically to the file of --out."""
 
 import sys
 from pathlib import Path
@@ -7,17 +7,17 @@ from fewlabels.errors import UserError
 
 
 def check_place(out: str | None) -> None:
-    """Refuse a file that can't be written before the work for it is done."""
+    """Refuse a file that can't be written, before the work begins."""
     if out is None:
         return
     if Path(out).is_dir():
         raise UserError(f"--out {out} is a folder; name a file in it")
     if not Path(out).absolute().parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder '{Path(out).parent}'; make it first")
+        raise UserError(f"--out {out}: there is no folder '{Path(out).parent}'; create it first")
 
 
 def write_result(text: str, out: str | None, what: str) -> None:
-    """Write the text, and say in a line what is now in the file."""
+    """Write the text; for a file, print one line that describes it."""
     from fewlabels.files import write_text
 
     if out is None:

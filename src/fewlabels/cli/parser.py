@@ -1,4 +1,4 @@
-"""argparse with our manners: no abbreviations, errors on one line that name the nearest valid word."""
+"""argparse without abbreviations, and with one-line errors that name the nearest valid word."""
 
 import argparse
 import re
@@ -12,7 +12,7 @@ from fewlabels.options import TrainOptions, flag, unwrap
 
 
 class Formatter(argparse.HelpFormatter):
-    """Wrapped to a terminal; unwrapped in a pipe."""
+    """Wraps help texts in a terminal and not in a pipe."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32, width=None if sys.stdout.isatty() else 10000)
@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=Formatter, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Rewrite argparse's sentence so that it says what to do."""
+        """Turn a message of argparse into one that says what to do."""
         if found := re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message):
             choices = [word.strip(" '") for word in found[2].split(",")]
             name = message.split(":")[0].removeprefix("argument ")
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parse all arguments of this command; an unknown one is named with its nearest."""
+        """Parse all arguments of this command; an unknown one is an error that names the nearest option."""
         known, unknown = self.parse_known_args(argv)
         for word in unknown:
             if word.startswith("-"):
@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_training_options(parser: Parser) -> None:
-    """One option per field of :class:`TrainOptions`; what is not typed leaves no trace, for --config to fill."""
+    """Add an option per field of :class:`TrainOptions`; those that are not typed are absent, so --config sets them."""
     groups: dict[str, Any] = {}
     for f in fields(TrainOptions):
         if f.name in ("data", "parameters"):
@@ -75,7 +75,7 @@ def _help(text: str, default: Any) -> str:
 
 
 def split_method_parameters(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Take ``--method.NAME VALUE`` and ``--method.NAME=VALUE`` out of the arguments."""
+    """Split ``--method.NAME VALUE`` and ``--method.NAME=VALUE`` from the other arguments."""
     rest, parameters, words = [], {}, iter(argv)
     for word in words:
         if not word.startswith("--method."):

@@ -8,13 +8,15 @@ from fewlabels.cli.parser import Parser
 
 
 def arguments(parser: Parser) -> None:
-    """The model, the images, and what to write."""
+    """Add the model, the images, and the output."""
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("images", metavar="IMAGES", help="a folder of images, or one image")
     parser.add_argument("--out", metavar="CSV", help="the file to write (default: to the terminal)")
-    parser.add_argument("--probabilities", action="store_true", help="a column for each class's probability too")
-    parser.add_argument("--skip-bad", action="store_true", help="go on without files that can't be read")
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the best there is)")
+    parser.add_argument("--probabilities", action="store_true", help="add a column with the probability of each class")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files that can't be read")
+    parser.add_argument(
+        "--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: cuda or mps where available)"
+    )
 
 
 def run(parser: Parser, argv: list[str]) -> None:

@@ -8,10 +8,10 @@ from fewlabels.run.train import train
 
 
 def arguments(parser: Parser) -> None:
-    """All options of a run."""
+    """Add all options of a run."""
     parser.add_argument("data", nargs="?", metavar="DATA", help="a folder of images, or the name of a known data set")
-    parser.add_argument("--config", metavar="FILE", help="options from a YAML file; what is typed here wins")
-    parser.add_argument("--resume", action="store_true", help="go on where the run in --out stopped")
+    parser.add_argument("--config", metavar="FILE", help="options from a YAML file; the command line takes precedence")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out where it stopped")
     parser.add_argument(
         "--method.PARAM", metavar="VALUE", help="a parameter of the method; `fewlabels methods NAME` lists them"
     )
@@ -19,7 +19,7 @@ def arguments(parser: Parser) -> None:
 
 
 def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
-    """The options from the command line and, below it, the configuration file."""
+    """Read options from the command line and, with lower precedence, from the configuration file."""
     rest, parameters = split_method_parameters(argv)
     args = vars(parser.parse(rest))
     config, resume, data = args.pop("config"), args.pop("resume"), args.pop("data")
@@ -34,7 +34,7 @@ def read_options(parser: Parser, argv: list[str]) -> tuple[TrainOptions, bool]:
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Train, and say where the report is."""
+    """Train, and print the result and where the report is."""
     options, resume = read_options(parser, argv)
     out = train(options, resume, say=lambda line: print(line, flush=True))
     from fewlabels.cli.verdict import verdict

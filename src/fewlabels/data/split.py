@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset
+from fewlabels.data.dataset import SPLITS, TEST, TRAIN, UNLABELLED, VAL, Dataset
 from fewlabels.errors import UserError
 from fewlabels.randomness import key_of, permutation
 
@@ -28,6 +28,14 @@ class LabelSplit:
     def unlabelled(self) -> np.ndarray:
         """The images of the pool whose label training does not see."""
         return np.setdiff1d(self.pool, self.labelled)
+
+
+def split_names(dataset: Dataset, split: LabelSplit) -> list[str]:
+    """Return the split of each image in this run; validation images may have been taken from the training images."""
+    names = [SPLITS[s] for s in dataset.splits]
+    for row in split.val:
+        names[row] = "val"
+    return names
 
 
 def draw(

@@ -1,4 +1,4 @@
-"""The one rule by which options that were not given are decided, from the data and the device (docs/defaults.md)."""
+"""Default settings: options that were not given are decided from the data and the device (docs/defaults.md)."""
 
 from dataclasses import dataclass, replace
 
@@ -8,36 +8,36 @@ from fewlabels.methods.method import FrozenTrunk
 from fewlabels.options import TrainOptions
 
 SMALL = 64
-"""Images whose shorter side is at most this many pixels are small pictures; larger ones are photographs."""
+"""Images whose shorter side has at most this many pixels are small images; larger ones are photographs."""
 
 
 FROZEN_STEPS = 1500
-"""Steps of a head on features that are kept."""
+"""Steps of a head on cached features."""
 BATCH = 64
-"""Images in a batch on a CPU, labelled and unlabelled ones together, of which 8 at least are labelled."""
+"""Images in a batch on a CPU, labelled and unlabelled, of which at least 8 are labelled."""
 SMALLEST = 16
-"""Smaller pictures are enlarged to this side: rotating or cropping 8 x 8 pixels leaves too little."""
+"""Smaller images are enlarged to this side: rotating or cropping 8 x 8 pixels would destroy them."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rule looks at."""
+    """The facts that the rule depends on."""
 
     short_side: int
     """Median over the images, in pixels."""
     flip: Flip
     accelerated: bool
-    """The device is not a CPU."""
+    """Whether the device is not a CPU."""
     trains: bool
-    """The method has steps at all."""
+    """Whether the method has training steps."""
     frozen_trunk: FrozenTrunk = "features"
     """What the method reads from a frozen trunk."""
     mu: int = 0
-    """Unlabelled images that come with each labelled one in a batch."""
+    """Unlabelled images per labelled image in a batch."""
     least_batch: int = 0
-    """Labelled images that a batch of this task has at least."""
+    """Lower bound of the labelled images in a batch of this task."""
     small_steps: int | None = None
-    """Steps that small pictures take on a CPU in this task, where that differs."""
+    """Steps for small images on a CPU in this task, where they differ."""
 
 
 def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
@@ -68,7 +68,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
 
 
 def _small(facts: Facts, side: int) -> dict:
-    """Trained from nothing, at the size they have."""
+    """Return the defaults for small images: trained from random weights, at their own size."""
     steps = 20000 if facts.accelerated else facts.small_steps or (3000 if side <= 40 else 1500)
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
@@ -77,12 +77,12 @@ def _small(facts: Facts, side: int) -> dict:
 
 
 def _labelled(facts: Facts) -> int:
-    """Labelled images in a batch on a CPU: a step costs about the same whatever share of it is unlabelled."""
+    """Return the labelled images in a batch on a CPU, so that a step costs about the same for every mu."""
     return max(8, BATCH // (1 + facts.mu)) if facts.mu else 8
 
 
 def _photographs(facts: Facts) -> dict:
-    """From ImageNet weights; on a CPU only the head is trained, on features that are computed once."""
+    """Return the defaults for photographs: ImageNet weights; on a CPU only the head is trained, on cached features."""
     return {
         "image_size": min(224, max(96, facts.short_side // 32 * 32)), "flip": facts.flip,
         "backbone": "mobilenetv2_100", "weights": "imagenet", "lr": 0.03,

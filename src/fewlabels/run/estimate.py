@@ -1,4 +1,4 @@
-"""How long the rest of a run will take."""
+"""Estimate how long the rest of a run takes."""
 
 import time
 from copy import deepcopy
@@ -10,12 +10,12 @@ from fewlabels.training.loop import Trainer
 
 
 def estimate_seconds(trainer: Trainer, fresh_steps: int | None = None) -> float | None:
-    """From steps of a throw-away copy of the method; None where the run has fewer than two left.
+    """Estimate the seconds from steps of a copy of the method; None where fewer than two steps are left.
 
     Args:
         trainer: before its run.
-        fresh_steps: so many steps are like one whose views were never seen, all others like one whose views are
-            remembered; None: all are like the former. What a last round does differently is timed by itself.
+        fresh_steps: number of steps whose views the trunk has not seen; the views of all other steps are cached. None:
+            nothing is cached. The last round is timed by itself, because a method may do more in it.
     """
     rest = trainer.feed.steps - trainer.step
     if rest < 2:
@@ -30,7 +30,7 @@ def estimate_seconds(trainer: Trainer, fresh_steps: int | None = None) -> float 
         return time.monotonic() - begin
 
     batches = trainer.feed.batches(trainer.step)
-    seconds(next(batches))  # the first is slower than any other
+    seconds(next(batches))  # the first step is slower than any other
     batch = next(batches)
     fresh = seconds(batch)
     if fresh_steps is None:
@@ -39,6 +39,6 @@ def estimate_seconds(trainer: Trainer, fresh_steps: int | None = None) -> float 
     last = rounds.count - 1
     late = trainer.feed.steps - max(trainer.step, rounds.first(last)) if last else 0
     early = rest - late
-    anew = min(early, fresh_steps * trainer.fabric.world_size)  # each process remembers what it saw itself
+    new = min(early, fresh_steps * trainer.fabric.world_size)  # each process caches what it has seen itself
     refining = late * seconds(batch._replace(round=last)) if late else 0.0
-    return 1.1 * (again * early + (fresh - again) * anew + refining)
+    return 1.1 * (again * early + (fresh - again) * new + refining)

@@ -1,4 +1,4 @@
-"""One run from beginning to end: the order in which everything happens, and nothing else."""
+"""Execute a run from start to end: this module fixes the order and does nothing else."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""labels.csv: every image's label and where it came from."""
+"""The ledger, labels.csv: the label of every image and where it came from."""
 
 import csv
 import io
 from pathlib import Path
 
-from fewlabels.data.dataset import SPLITS, Dataset
+from fewlabels.data.dataset import Dataset
 from fewlabels.data.split import LabelSplit
 from fewlabels.errors import UserError
 from fewlabels.evaluation.outcome import Predictions
@@ -13,25 +13,17 @@ from fewlabels.methods.catalogue import TASKS
 from fewlabels.tasks.task import Task, load_task
 
 LEFT_OUT = "left out"
-"""In the column ``split``: a faulty image that ``--skip-bad`` went on without."""
+"""Value of the column ``split`` for a faulty image that ``--skip-bad`` left out."""
 FOUND = ("label", "confidence", "accepted", "x0", "y0", "x1", "y1")
-"""Columns that training fills in; what stands in the others is the saved split."""
-
-
-def split_names(dataset: Dataset, split: LabelSplit) -> list[str]:
-    """The split of each image as this run uses it: a validation part may have been taken from the training images."""
-    names = [SPLITS[s] for s in dataset.splits]
-    for row in split.val:
-        names[row] = "val"
-    return names
+"""Columns that training fills in; the other columns are the saved split."""
 
 
 def ledger(task: Task, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> str:
-    """The ledger as CSV text, in the data set's order, then the images that were left out.
+    """Return the ledger as CSV text: the images in the order of the data set, then those that were left out.
 
     ``given`` is the label that training saw. ``label`` is the given one where there is one, else the model's, and
     ``confidence`` the model's probability for it. ``accepted`` is 1 where the label was given or the method trusts it.
-    Before training (``predictions`` None) only what was given is filled in: it is the saved split.
+    Before training (``predictions`` None) only given labels are filled in: this is the saved split.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -42,12 +34,12 @@ def ledger(task: Task, dataset: Dataset, split: LabelSplit, predictions: Predict
 
 
 def write_ledger(file: Path, task: Task, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> None:
-    """Write the ledger, whole or not at all."""
+    """Write the ledger atomically."""
     write_text(file, ledger(task, dataset, split, predictions))
 
 
 def read_ledger(file: Path) -> list[dict[str, str]]:
-    """The rows of a ledger of any task.
+    """Read the rows of a ledger of any task.
 
     Raises:
         UserError: where the file is missing or is not a ledger.
@@ -66,7 +58,7 @@ def read_ledger(file: Path) -> list[dict[str, str]]:
 
 
 def check_same_split(file: Path, task: Task, dataset: Dataset, split: LabelSplit) -> None:
-    """Refuse to resume a run whose images or labels are no longer those it began with."""
+    """Refuse to resume a run whose images or labels have changed since it began."""
     saved = [name for name in task.columns if name not in FOUND]
     now, then = (
         [tuple(row.get(name) for name in saved) for row in rows]
@@ -78,5 +70,5 @@ def check_same_split(file: Path, task: Task, dataset: Dataset, split: LabelSplit
     if now != then:
         changed = next((a[0] for a, b in zip(now, then, strict=False) if a != b), "their number")
         raise UserError(
-            f"the images or labels changed since the run began (first: {changed}); train anew with another --out"
+            f"the images or labels changed since the run began (first: {changed}); start a new run with another --out"
         )

@@ -1,4 +1,4 @@
-"""The run folder before step 0: whose it is, what its configuration says, and the split."""
+"""The run folder before step 0: whether it is free, its configuration, and the saved split."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -17,14 +17,14 @@ from fewlabels.tasks.task import Task
 from fewlabels.training.experiment import Experiment
 
 _MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory")
-"""What may differ between a run and its resumption: where things lie, and what does not touch the numbers."""
+"""Options that a resumed run may change: where files are stored, and what does not affect the numbers."""
 
 
 def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions, bool]:
-    """The options to use, the stored ones where a run is resumed; and whether there is a run to resume.
+    """Return the options to use, the stored ones where a run is resumed, and whether there is a run to resume.
 
     Raises:
-        UserError: where the folder exists and ``resume`` was not said, or was begun with other options.
+        UserError: the folder exists without ``resume``, or its run was begun with other options.
     """
     if not out.exists():
         place = next(folder for folder in out.absolute().parents if folder.exists())
@@ -32,7 +32,7 @@ def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions,
             raise UserError(f"--out {out}: '{place}' is a file; name a folder that is not inside it")
         return options, False
     if not resume:
-        raise UserError(f"{out} exists; give another --out, or --resume to go on with it")
+        raise UserError(f"{out} exists; give another --out, or --resume to continue the run")
     if _empty(out):  # killed before its first file was whole
         return options, False
     if not (out / "config.yaml").is_file():
@@ -40,7 +40,7 @@ def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions,
     written = read_config(out / "config.yaml")
     if missing := [flag(name) for name in option_names() if name not in written]:
         raise UserError(
-            f"{out} was begun by an earlier version, without {missing[0]}; go on with that one, or give another --out"
+            f"{out} was begun by an earlier version, without {missing[0]}; use that version, or give another --out"
         )
     stored = TrainOptions().replaced(written)
     for name, asked, before in _asked(options, stored):
@@ -50,18 +50,18 @@ def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions,
 
 
 def _empty(folder: Path) -> bool:
-    """Does the folder hold nothing but the drafts of a configuration?"""
+    """Return whether the folder holds nothing but drafts of a configuration."""
     return folder.is_dir() and all(entry.match(".config.yaml.*.tmp") for entry in folder.iterdir())
 
 
 def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, Any, Any]]:
-    """What was asked for besides the defaults, and what the stored run has: (flag, asked, stored)."""
+    """Compare each option that is not the default with the stored run: (flag, asked, stored)."""
     for f in fields(TrainOptions):
         asked = getattr(options, f.name)
         if f.name not in (*_MOVABLE, "parameters") and asked != f.default:
             yield flag(f.name), asked, getattr(stored, f.name)
     kinds = get_type_hints(load_method(stored.method, stored.task or TASKS[0]).hyperparameters)
-    for name, value in options.parameters.items():  # typed ones are text: 1 is the stored 1.0
+    for name, value in options.parameters.items():  # typed values are text: 1 equals the stored 1.0
         yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
 
 

@@ -1,4 +1,4 @@
-"""model.safetensors and model.json: all that predict needs, and nothing that can execute."""
+"""The saved model: model.safetensors and model.json hold all that ``predict`` needs and nothing executable."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class SavedModel:
 def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str, ...], task: str) -> None:
     """Write both files into the run folder.
 
-    The weights' header says how they want images fed, for a run that begins from them with ``--weights``.
+    The header of the weights says how to feed images, for a run that starts from them with ``--weights``.
     """
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
     header = fed_header(spec.mean, spec.std, spec.pad_type)
@@ -39,18 +39,18 @@ def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str
 
 
 def load_model(run: Path, device: torch.device) -> SavedModel:
-    """Read a run's model.
+    """Read the model of a run.
 
     Raises:
-        UserError: where the folder is no finished run, or a file in it is not what it should be.
+        UserError: the folder is not a finished run, or one of its files is damaged.
     """
     if not run.is_dir():
-        raise UserError(f"there is no run folder '{run}'; `fewlabels train` makes one")
+        raise UserError(f"there is no run folder '{run}'; `fewlabels train` creates one")
     about, weights = run / "model.json", run / "model.safetensors"
     for file in (about, weights):
         if not file.is_file():
             raise UserError(
-                f"{run} has no {file.name}: the run is not finished, or this is no run folder; train with --resume"
+                f"{run} has no {file.name}: the run is not finished, or this is not a run folder; train with --resume"
             )
     try:
         content = json.loads(about.read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ def load_model(run: Path, device: torch.device) -> SavedModel:
         raise UserError(f"{about} is not a model description; train the run again") from None
     spec = ModelSpec.from_dict(content, source=str(about))
     if task not in TASKS or len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
-        raise UserError(f"{about}: its task, classes or image_size can't be those of a run; train the run again")
+        raise UserError(f"{about}: its task, classes or image_size are not valid; train the run again")
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError, ValueError):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.read import read
-from fewlabels.data.split import LabelSplit, draw
+from fewlabels.data.split import LabelSplit, draw, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification import classification_metrics, confusion
@@ -28,7 +28,6 @@ from fewlabels.report.looking import Looking
 from fewlabels.report.maps import mapped
 from fewlabels.report.perturbed import perturbed
 from fewlabels.report.summary import RunSummary
-from fewlabels.run.ledger import split_names
 from fewlabels.tasks.choose import has_marks
 from fewlabels.tasks.task import PredictionTable, Task, about_method
 from fewlabels.training.experiment import Experiment

@@ -11,7 +11,7 @@ from torch import Tensor
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, Dataset
 from fewlabels.data.labels.known_proportion import drop_marks
 from fewlabels.data.read_marks import read_marks
-from fewlabels.data.split import LabelSplit
+from fewlabels.data.split import LabelSplit, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.multilabel import multilabel_metrics
@@ -26,7 +26,6 @@ from fewlabels.options import Settings, TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.marks import summarise_marks
 from fewlabels.report.summary import RunSummary
-from fewlabels.run.ledger import split_names
 from fewlabels.tasks.task import FoundLabel, LedgerRow, PredictionTable, Task
 from fewlabels.training.experiment import Experiment
 

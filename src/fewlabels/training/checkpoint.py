@@ -26,7 +26,7 @@ _FILES = ("tensors.safetensors", "state.json")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on as if it had never stopped."""
+    """What a run needs to continue as if it had never stopped."""
 
     step: int
     tensors: dict[str, Tensor]
@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint and drop all older ones but the last."""
+    """Write the checkpoint and delete all older ones but the last."""
     folder.mkdir(parents=True, exist_ok=True)
     for draft in folder.glob(".draft-*"):
         shutil.rmtree(draft, ignore_errors=True)
@@ -68,19 +68,19 @@ def load(folder: Path) -> Checkpoint | None:
     if not places:
         return None
     place = places[-1]
-    mend = f"delete {place}" + (f" to resume from {places[-2].name}" if len(places) > 1 else " and train anew")
+    remedy = f"delete {place}" + (f" to resume from {places[-2].name}" if len(places) > 1 else " and start again")
     try:
         manifest = json.loads((place / "manifest.json").read_text())
         for name in _FILES:
             if manifest[name] != _sha256(place / name):
-                raise UserError(f"{place / name} is not the file that was saved (its hash differs); {mend}")
+                raise UserError(f"{place / name} is not the file that was saved (its hash differs); {remedy}")
         state = json.loads((place / _FILES[1]).read_text())
         _check_state(state, place)
         return Checkpoint(state.pop("step"), load_file(place / _FILES[0]), state)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{place} can't be read ({type(error).__name__}: {_line(error)}); {mend}") from None
+        raise UserError(f"{place} can't be read ({type(error).__name__}: {_line(error)}); {remedy}") from None
 
 
 def _check_state(state: Any, place: Path) -> None:
@@ -123,7 +123,7 @@ def restore_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], where: s
         index, _, key = name.partition(".")
         known = index.isdecimal() and int(index) < len(weights)
         if not known or tensor.shape not in ((), weights[int(index)].shape):
-            raise UserError(f"{where} does not fit this run's optimiser ('{name}'); train anew with another --out")
+            raise UserError(f"{where} does not fit this run's optimiser ('{name}'); start a new run with another --out")
         weight = weights[int(index)]
         same = tensor.shape == weight.shape
         optimizer.state[weight][key] = torch.empty_like(weight).copy_(tensor) if same else tensor.to(weight.device)
@@ -135,5 +135,5 @@ def restore_module(module: nn.Module, tensors: dict[str, Tensor], where: str) ->
         module.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError(
-            f"{where} does not fit this run's model ({_line(error)}); train anew with another --out"
+            f"{where} does not fit this run's model ({_line(error)}); start a new run with another --out"
         ) from None

@@ -1,4 +1,4 @@
-"""Features of a frozen trunk between runs: the next method on the same images begins at once."""
+"""Cache the features of a frozen trunk on disk, so that the next run on the same images starts at once."""
 
 from collections.abc import Callable
 from functools import cache
@@ -16,18 +16,18 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.training.images import Images
 
 _CODE = ("augment", "models", "randomness.py")
-"""What of this package a feature depends on: when any of it changes, what was kept is no longer found."""
+"""Parts of this package that features depend on: a change invalidates the cache."""
 
 
 class EmbeddingCache:
-    """Keeps features under the hash of everything they are made from: pixels, weights, views, code and arithmetic."""
+    """Stores features under a hash of everything they depend on: pixels, weights, views, code and precision."""
 
     def __init__(self, model: Classifier, images: Images, *settings: object) -> None:
-        """Images that are not all in memory are not looked at for a hash, and nothing of them is kept."""
+        """Hash model and images; images that are not all in memory are not cached."""
         self._base = _base(model, images, *settings) if isinstance(images.store, MemoryStore) else None
 
     def get(self, rows: Tensor, kind: Tensor, make: Callable[[], Tensor], *what: object) -> Tensor:
-        """The features of the rows (n,) that were kept under ``what``, else made and kept; each is like ``kind``."""
+        """Return the features of the rows (n,), cached under ``what`` or computed; each is like ``kind``."""
         if self._base is None:
             return make()
         file = self._place(rows, (*what, kind.shape, kind.dtype))
@@ -45,7 +45,7 @@ class EmbeddingCache:
 
 
 def _base(model: Classifier, images: Images, *settings: object) -> str:
-    """A hash of the pixels, the trunk's weights, the code, and where and how it is computed."""
+    """Hash the pixels, the trunk's weights, the code, the device and the settings."""
     assert isinstance(images.store, MemoryStore)
     pixels, to_input = images.store.pixels, images.to_input
     (first, *_) = model.networks()

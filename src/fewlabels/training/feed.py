@@ -1,4 +1,4 @@
-"""From a step number to the batch that a method sees."""
+"""Make the batch of each step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from fewlabels.training.rounds import Rounds
 
 
 class ViewMaker(Protocol):
-    """Gives the named views of the rows of each step, in order."""
+    """Draws the views of the rows of each step, in order."""
 
     def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
-        """For each (step, labelled rows, unlabelled rows): the labelled views, and the unlabelled views."""
+        """Give the labelled and the unlabelled views for each (step, labelled rows, unlabelled rows)."""
         ...
 
 
 @dataclass(frozen=True)
 class PixelViews:
-    """Views made from pixels at every step."""
+    """Views that are drawn from pixels in every step."""
 
     images: Images
     labelled: tuple[View, ...]
     unlabelled: tuple[View, ...]
     seed: int
     few: int | None = None
-    """Each view of an image is one of so many, drawn once for the run, that come again and again; None: a new one."""
+    """Number of different views per image and name, which recur during the run; None: every view is new."""
 
     def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
-        """One look into the store per step, for labelled and unlabelled images together."""
+        """Read the store once per step, for labelled and unlabelled images together."""
         rows = iter(rows)
         asked: list[tuple[int, Rows, Rows | None]] = []
 
@@ -59,24 +59,24 @@ class PixelViews:
         return tuple(self.images.to_input(view) for view in drawn)
 
     def _draws(self, part: str, step: int, number: int, rows: Rows) -> Draws:
-        anew = Draws(key_of(self.seed, part, step, number), rows.slots)
+        new = Draws(key_of(self.seed, part, step, number), rows.slots)
         if self.few is None:
-            return anew
-        return Draws(key_of(self.seed, "few", part, number), rows.rows * self.few + anew.integers(self.few)[:, 0])
+            return new
+        return Draws(key_of(self.seed, "few", part, number), rows.rows * self.few + new.integers(self.few)[:, 0])
 
 
 @dataclass(frozen=True)
 class EmbeddedViews:
-    """Views whose features were computed once, for a frozen trunk: each step picks one of the few kept per image."""
+    """Cached features of a frozen trunk: each step picks one of the few cached views of an image."""
 
     features: dict[str, Tensor]
-    """Per view name (N, V, ...) what the head needs; rows that are never asked for are zero."""
+    """(N, V, ...) features per view name; rows that are never used are zero."""
     labelled: tuple[str, ...]
     unlabelled: tuple[str, ...]
     seed: int
 
     def views(self, rows: Iterator[tuple[int, Rows, Rows | None]]) -> Iterator[tuple[tuple[Tensor, ...], ...]]:
-        """Features in the place of pixels."""
+        """Give features instead of pixels."""
         for step, labelled, unlabelled in rows:
             first = self._pick("labelled", step, labelled, self.labelled)
             yield first, () if unlabelled is None else self._pick("unlabelled", step, unlabelled, self.unlabelled)
@@ -93,7 +93,7 @@ class EmbeddedViews:
 
 @dataclass(frozen=True)
 class Feed:
-    """All batches of a run."""
+    """The batches of a run."""
 
     maker: ViewMaker
     labelled: Stream
@@ -105,11 +105,11 @@ class Feed:
 
     @property
     def steps(self) -> int:
-        """Of the whole run."""
+        """Steps of the whole run."""
         return self.rounds.steps
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """The batches of steps ``start`` to the end."""
+        """Give the batches from step ``start`` to the end."""
         device = self.labels.device
 
         def rows() -> Iterator[tuple[int, Rows, Rows | None]]:

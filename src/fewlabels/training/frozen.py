@@ -1,4 +1,4 @@
-"""A frozen trunk: a few views of each training image are embedded once, and heads train on what was kept."""
+"""Frozen features are cached: a few views of each training image are embedded once, and heads train on them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,38 +15,45 @@ from fewlabels.training.embedding_cache import EmbeddingCache
 from fewlabels.training.images import Images
 
 KEPT_VIEWS = 6
-"""Views kept per image and view name, where the images are few. On 1500 photographs six instead of two gave FreeMatch
-one to two points."""
+"""Views cached per image and view name, where there are few images. On 1500 photographs six views instead of two gave
+FreeMatch one to two points more."""
 EMBEDDINGS = 20_000
-"""Passes through the trunk that embedding may take, so that many images do not cost hours; two views are the least."""
+"""Upper bound of passes through the trunk for embedding, so that many images do not take hours; at least two views
+are cached."""
 MEMORY = 4 * 2**30
-"""Bytes that all kept views and the images as they are may take. The same on every machine, so that a run is, too."""
+"""Upper bound of the bytes of all cached views and plain images. It is the same on every machine, so that runs are."""
 
 FEW_VIEWS = 2
-"""Views per image and view name of methods that need pixels: each costs a pass of its own, and one of what is erased
-from it."""
+"""Views per image and view name for methods that need pixels: each view takes one pass, and one more when a part of it
+is erased."""
 
 
 def kept_views(rows: int, names: int, size: int) -> int:
-    """How many views of each name are kept of so many images, where one view of all takes so many bytes."""
+    """Return how many views of each name are cached.
+
+    Args:
+        rows: images that are embedded.
+        names: different view names.
+        size: bytes of one view of all images.
+    """
     return max(2, min(KEPT_VIEWS, EMBEDDINGS // max(1, rows * names), MEMORY // (size * names) - 1))
 
 
 def kind_kept(model: Classifier, images: Images) -> Tensor:
-    """What is kept of one image: its shape and dtype are those of every image's."""
+    """Compute the features of one blank image: all images have their shape and dtype."""
     return embedded(model, [_blank(model, images)])[0]
 
 
 def _blank(model: Classifier, images: Images) -> Tensor:
-    """One image of zeros, as network input."""
+    """Return one image of zeros, as network input."""
     blank = torch.zeros(1, images.store.channels, images.store.size, images.store.size, dtype=torch.uint8)
     return images.to_input(blank.to(next(model.parameters()).device))
 
 
 def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool:
-    """Can two views of each name, and the images as they are, be kept?
+    """Return whether two views of each name and the plain images fit in the cache.
 
-    Pooled features always can; maps of very many images can't.
+    Pooled features always fit; maps of very many images do not.
     """
     kind = kind_kept(model, images)
     return kind.ndim == 1 or (2 * names + 1) * num_images * kind.nbytes <= MEMORY
@@ -54,9 +61,9 @@ def fits(model: Classifier, images: Images, num_images: int, names: int) -> bool
 
 @torch.no_grad()
 def remembers_all(model: Classifier, images: Images, num_images: int, viewed: int) -> bool:
-    """Is there room for the last maps of all images as they are, and of a few views for each of ``viewed``?
+    """Return whether the last maps of all plain images, and of a few views of ``viewed`` images, fit in the cache.
 
-    What a method makes of them itself and looks at as often, as erased images, comes on top.
+    Images that a method makes of its views, such as erased ones, are not counted.
     """
     trunk = model.trunks()[0]
     with evaluating(trunk):
@@ -65,9 +72,9 @@ def remembers_all(model: Classifier, images: Images, num_images: int, viewed: in
 
 
 def freeze(model: Classifier) -> None:
-    """Keep the trunk's weights and batch statistics as they are; only the head learns.
+    """Freeze the trunk's weights and batch statistics; only the head is trained.
 
-    All networks then look through the same trunk, so that an image is embedded once.
+    All networks get the same trunk, so that an image is embedded once.
     """
     first, *others = model.trunks()
     for other in others:
@@ -78,9 +85,9 @@ def freeze(model: Classifier) -> None:
 
 
 def remember(method: nn.Module) -> None:
-    """From now on all networks of a method, its teachers too, remember together what their frozen trunk gave.
+    """Share one cache of the frozen trunk's maps between all networks of a method, teachers included.
 
-    Teachers were copied before :func:`freeze` made the trunks one, so they get the same here.
+    Teachers were copied before :func:`freeze` made the trunks equal, so they get the same weights here.
     """
     memory, first = TrunkMemory(MEMORY), None
     for network in method.modules():
@@ -91,9 +98,9 @@ def remember(method: nn.Module) -> None:
 
 
 class PlainFeatures:
-    """The images as they are, through the frozen trunk: each set of rows that is asked for is embedded once.
+    """Features of the plain images: each set of rows that is asked for is embedded once.
 
-    What is looked at in every evaluation then costs no more than the head.
+    Images that every evaluation uses then cost no more than a pass through the head.
     """
 
     def __init__(self, model: Classifier, images: Images) -> None:
@@ -104,7 +111,7 @@ class PlainFeatures:
         self.kept: dict[bytes, Tensor] = {}
 
     def __call__(self, rows: Tensor) -> Iterator[Tensor]:
-        """What the head needs of the rows, in order."""
+        """Give the features of the rows in order, in chunks."""
         key = rows.numpy().tobytes()
         if key not in self.kept:
             self.kept[key] = self.cache.get(
@@ -124,10 +131,10 @@ def embed_views(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Tensor]:
-    """For each view name (N, V, ...) what the head needs, V of :func:`kept_views`; ``identity`` needs one only.
+    """Embed views: (N, V, ...) features for each view name, V of :func:`kept_views`; ``identity`` has one view.
 
-    The draws are keyed by the image's row, not by a slot, so that what is kept of an image does not depend on the
-    others. ``flip`` is what the views were made with; it names what is kept for the next run.
+    The draws are keyed by the image's row, not by a slot, so that the features of an image do not depend on the other
+    images. ``flip`` is the flip of the views; it is part of the cache key.
     """
     kind = kind_kept(model, images)
     most = kept_views(len(rows), len(views), num_images * kind.nbytes)

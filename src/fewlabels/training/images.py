@@ -1,4 +1,4 @@
-"""The pixels of a data set as a network wants them, whether they are in memory or decoded by workers."""
+"""The images of a data set as network input, whether they are in memory or decoded by workers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fewlabels.data.pixels.store import Store
 
 @dataclass(frozen=True)
 class Images:
-    """A store and how its bytes become network input."""
+    """A store of pixels and the normalisation for a network."""
 
     store: Store
     to_input: Normalize
@@ -20,13 +20,13 @@ class Images:
 
     @property
     def chunk(self) -> int:
-        """Images that are evaluated at once: about a million pixels, so that activations stay small."""
+        """Number of images evaluated at once: about a million pixels, so that activations stay small."""
         return max(8, min(256, (1 << 20) // self.store.size**2))
 
     def stream(self, rows: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Batches of bytes (B, C, H, W) on the device."""
+        """Give batches of pixels, (B, C, H, W) uint8, on the device."""
         return self.store.stream(rows)
 
     def plain(self, rows: Tensor) -> Iterator[Tensor]:
-        """The rows as they are, in chunks, as network input."""
+        """Give the rows without augmentation, in chunks, as network input."""
         return (self.to_input(pixels) for pixels in self.stream(torch.split(rows, self.chunk)))

@@ -1,4 +1,4 @@
-"""The loop that every method runs in."""
+"""The training loop."""
 
 import signal
 import time
@@ -29,7 +29,7 @@ from fewlabels.training.optimisation import Optimisation, clip_gradient, lr_fact
 CHECKPOINT_STEPS = 100
 CHECKPOINT_SECONDS = 30.0
 LOOK_STEPS = 20
-"""Steps between two looks at the device: is the loss finite, what does the progress bar show."""
+"""Steps between two synchronisations with the device, to check the loss and update the progress bar."""
 
 Evaluate = Callable[[Classifier, Method], dict[str, Any]]
 Show = Callable[[int, dict[str, float]], None]
@@ -37,7 +37,7 @@ Show = Callable[[int, dict[str, float]], None]
 
 @dataclass
 class Trainer:
-    """Everything that moves during a run, and how it moves."""
+    """The state of a run and how a step changes it."""
 
     fabric: Fabric
     method: Method
@@ -49,7 +49,7 @@ class Trainer:
     seed: int
     eval_every: int
     folder: Path
-    """Where checkpoints go."""
+    """Folder of the checkpoints."""
     evaluate: Evaluate
     write_history: Callable[[list[dict[str, Any]]], None]
     """Receives all rows so far, after every evaluation and when a run is resumed."""
@@ -65,11 +65,11 @@ class Trainer:
         self._initial = deepcopy(self.method.model.state_dict()) if self.method.reset_each_round == "weights" else None
 
     def run(self) -> None:
-        """Train from the present step to the last.
+        """Train from the current step to the last.
 
         Raises:
-            Interrupted: after SIGTERM or Ctrl-C, when the state is saved.
-            UserError: where the loss is no longer a number; the last good checkpoint stays.
+            Interrupted: after SIGTERM or Ctrl-C, once the state is saved.
+            UserError: the loss is not finite; the last good checkpoint is kept.
         """
         module, optimizer = self.fabric.setup(self.method, self.optimizer)
         self._clock = time.monotonic()
@@ -92,7 +92,7 @@ class Trainer:
                 self.average.update(self.method.model)
                 self.means.add(losses, total)
                 self.step += 1
-                self._look()
+                self._after_step()
                 if stopped:
                     self._save()
                     raise Interrupted(stopped[0])
@@ -101,10 +101,10 @@ class Trainer:
         self._save()
 
     def _start_round_where_due(self, optimizer: Optimizer) -> None:
-        """Begin the round whose first step comes next.
+        """Start the round whose first step comes next.
 
-        What was saved before this step does not know of it yet, and what is saved later does: a resumed run comes by
-        here again exactly where the first one did.
+        A checkpoint of this step is written before this call, so a resumed run repeats the call exactly when the
+        checkpoint does not contain its result.
         """
         rounds = self.feed.rounds
         if not rounds.begins(self.step):
@@ -118,14 +118,14 @@ class Trainer:
             self.average.restart(self.method.model)
 
     def _lr_factor(self) -> float:
-        """Of the run, or of the round where the schedule begins anew with it."""
+        """Return the learning rate factor of the run, or of the round where each round restarts the schedule."""
         rounds, first, last = self.feed.rounds, 0, self.feed.steps
         if self.method.reset_each_round in ("schedule", "weights"):
             first, last = (rounds.first(rounds.at(self.step) + more) for more in (0, 1))
         return lr_factor(self.step - first, last - first, self.how.schedule, self.how.warmup)
 
-    def _look(self) -> None:
-        """Between steps: show, evaluate, save, each when it is due."""
+    def _after_step(self) -> None:
+        """Show, evaluate and save, each when it is due."""
         last = self.step == self.feed.steps
         if self.step % LOOK_STEPS == 0 or last:
             self._refuse_non_finite()
@@ -141,9 +141,9 @@ class Trainer:
     def _refuse_non_finite(self) -> None:
         if not bool(self.means.finite):
             raise UserError(
-                f"the loss is no longer a number before step {self.step}; the last good checkpoint is in "
-                f"{self.folder}; train anew with a smaller --lr (now {self.how.lr:g}) "
-                f"or another --clip (now {self.how.clip:g}, where 0 is none)"
+                f"the loss is not a finite number before step {self.step}; the last good checkpoint is in "
+                f"{self.folder}; start a new run with a smaller --lr (now {self.how.lr:g}) "
+                f"or another --clip (now {self.how.clip:g}, where 0 disables it)"
             )
 
     def _evaluate(self) -> None:
@@ -153,7 +153,7 @@ class Trainer:
         self.write_history(self.history)
 
     def _means(self) -> dict[str, float]:
-        """The running means over the global batch."""
+        """Return the running means over the global batch."""
         means = self.means.means()
         if self.fabric.world_size == 1:
             return means
@@ -161,14 +161,14 @@ class Trainer:
         return {name: float(value) for name, value in cast(dict[str, torch.Tensor], every).items()}
 
     def figures(self) -> dict[str, float]:
-        """The ``train`` part of metrics.json."""
+        """Return the ``train`` part of metrics.json."""
         seconds, streams = self.elapsed(), (self.feed.labelled, self.feed.unlabelled)
         images = self.step * sum(stream.batch for stream in streams if stream is not None)
         speed = images / seconds if seconds else 0.0
         return {"steps": self.step, "seconds": round(seconds, 3), "images_per_second": round(speed, 3)}
 
     def elapsed(self) -> float:
-        """Seconds of training, those before a resume included."""
+        """Return the seconds of training, including those before a resume."""
         return self.seconds + time.monotonic() - self._clock
 
     def _save(self) -> None:
@@ -177,7 +177,7 @@ class Trainer:
             checkpoints.save(self.folder, self.state())
 
     def state(self) -> Checkpoint:
-        """All that :meth:`restore` needs."""
+        """Collect all that :meth:`restore` needs."""
         tensors = {
             **prefixed("method", dict(self.method.state_dict())),
             **prefixed("average", dict(self.average.state_dict())),
@@ -187,7 +187,7 @@ class Trainer:
         return Checkpoint(self.step, tensors, {"seconds": self.elapsed(), "history": self.history})
 
     def restore(self, saved: Checkpoint) -> None:
-        """Go back to where the checkpoint was taken."""
+        """Restore the state of a checkpoint."""
         where = str(self.folder)
         checkpoints.restore_module(self.method, part("method", saved.tensors), where)
         checkpoints.restore_module(self.average, part("average", saved.tensors), where)
@@ -199,7 +199,7 @@ class Trainer:
 
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """A list that receives the number of a SIGTERM or Ctrl-C instead of the program ending at once."""
+    """Collect SIGTERM and Ctrl-C in a list instead of ending the program at once."""
     seen: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Where a run computes: device, threads, processes, and the versions that made it."""
+"""The machine of a run: device, threads, processes and versions."""
 
 import ctypes
 import os
@@ -14,10 +14,10 @@ from fewlabels.version import __version__
 
 
 def pick_device(asked: str | None) -> torch.device:
-    """The asked device, or the best there is.
+    """Return the requested device, or the best one available.
 
     Raises:
-        UserError: where the device does not exist here.
+        UserError: the device does not exist on this machine.
     """
     if asked is None:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -33,22 +33,22 @@ def pick_device(asked: str | None) -> torch.device:
 
 
 def make_deterministic(threads: int | None) -> int:
-    """The same numbers every time: fixed thread count, deterministic kernels. Returns the thread count."""
+    """Fix the thread count and ask for deterministic kernels; return the thread count."""
     if threads:
         torch.set_num_threads(threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
-    # costs a tenth of a step and hides no fault of ours
+    # filling takes a tenth of a step, and nothing reads uninitialised memory
     torch.backends.cudnn.benchmark = False
     return torch.get_num_threads()
 
 
 def keep_freed_memory() -> None:
-    """Let the C library reuse memory instead of handing it back, on Linux.
+    """Let the C library reuse freed memory instead of returning it to the system, on Linux.
 
-    Activations are tens of megabytes, which glibc maps anew and zeroes page by page for every operation; reusing them
-    makes a step on a CPU about a tenth faster.
+    Activations take tens of megabytes, which glibc would map and zero again for every operation; reusing them makes a
+    step on a CPU about a tenth faster.
     """
     if platform.libc_ver()[0] == "glibc":
         trim_threshold, mmap_max = -1, -4  # names of malloc.h
@@ -58,9 +58,9 @@ def keep_freed_memory() -> None:
 
 
 def seed_generator(key: int, device: torch.device) -> None:
-    """Seed what dropout draws from.
+    """Seed the generator of dropout.
 
-    ``torch.manual_seed`` would also note a stack trace for every kind of accelerator, which takes a millisecond a step.
+    ``torch.manual_seed`` would also record a stack trace per kind of accelerator, which takes a millisecond a step.
     """
     seed = key % (1 << 63)
     if device.type == "cuda":
@@ -72,9 +72,9 @@ def seed_generator(key: int, device: torch.device) -> None:
 
 
 def make_fabric(device: torch.device, precision: Precision, has_unused_parameters: bool = False) -> Fabric:
-    """One process, or the process that ``torchrun`` or ``fabric run`` made this one.
+    """Set up Fabric for one process, or for the group that ``torchrun`` or ``fabric run`` started.
 
-    ``has_unused_parameters`` is the method's: do some weights take no part in some steps?
+    ``has_unused_parameters`` is the attribute of the method.
     """
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fabric = Fabric(
@@ -85,12 +85,12 @@ def make_fabric(device: torch.device, precision: Precision, has_unused_parameter
         precision="bf16-mixed" if precision.name == "bf16" else "32-true",
     )
     fabric.launch()
-    fabric.barrier()  # every process has seen that the run folder is free before one of them makes it
+    fabric.barrier()  # every process has seen that the run folder is free before one of them creates it
     return fabric
 
 
 def record(fabric: Fabric, threads: int) -> dict[str, str | int]:
-    """Versions and hardware, for config.yaml."""
+    """Collect versions and hardware for config.yaml."""
     import numpy
     import timm
     import torchvision

@@ -1,4 +1,4 @@
-"""What is seen of a run while it trains: running sums since the last evaluation, and the rows of history.csv."""
+"""Running means since the last evaluation, and the text of history.csv."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from fewlabels.methods.method import Losses
 
 
 class RunningMeans:
-    """Means of the loss terms and of the share of pseudo-labels kept, summed on the device without waiting for it."""
+    """Means of the loss terms and of the share of pseudo-labels kept, summed on the device without synchronisation."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -21,7 +21,7 @@ class RunningMeans:
 
     @torch.no_grad()
     def add(self, losses: Losses, total: Tensor) -> None:
-        """Take in one step."""
+        """Add one step."""
         values = {"loss": total, **{f"loss/{name}": term for name, term in losses.terms.items()}}
         if losses.kept is not None:
             values["share_kept"] = losses.kept.float().mean()
@@ -33,27 +33,27 @@ class RunningMeans:
         self.finite &= torch.isfinite(total.detach())
 
     def means(self) -> dict[str, float]:
-        """The means so far."""
+        """Return the means so far."""
         count = max(1, int(self.count))
         return {name: float(total) / count for name, total in self.sums.items()}
 
     def clear(self) -> None:
-        """Start anew."""
+        """Reset the sums."""
         self.sums = {}
         self.count.zero_()
 
     def tensors(self) -> dict[str, Tensor]:
-        """For the checkpoint."""
+        """Return the state for a checkpoint."""
         return {**self.sums, "count": self.count}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """From the checkpoint."""
+        """Restore the state of a checkpoint."""
         self.sums = {name: t.to(self.device) for name, t in tensors.items() if name != "count"}
         self.count = tensors["count"].to(self.device)
 
 
 def history_csv(rows: list[dict[str, Any]]) -> str:
-    """The history as CSV text: a column for everything that any row has; empty where a row lacks it."""
+    """Return the history as CSV text, with a column for every key of any row; missing values are empty."""
     columns: dict[str, None] = {}
     for row in rows:
         columns.update(dict.fromkeys(row))

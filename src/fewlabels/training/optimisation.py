@@ -11,7 +11,7 @@ from torch.optim import SGD, AdamW, Optimizer
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How the weights are moved."""
+    """How the weights are updated."""
 
     name: Literal["sgd", "adamw"]
     lr: float
@@ -25,8 +25,8 @@ class Optimisation:
 def parameter_groups(method: nn.Module, how: Optimisation) -> list[dict]:
     """Head or backbone or second network, with weight decay or (vectors: biases, normalisation) without.
 
-    A second network that finds boxes has the backbone's learning rate in all of its layers, as its papers have one for
-    the whole of it: the large weights of their losses are made for small steps, its sigmoids saturate under large ones.
+    A second network that finds boxes has the backbone's learning rate in all of its layers: its papers use one rate for
+    the whole network, the weights of their losses are large, and its sigmoids saturate at larger rates.
     """
     groups: dict[tuple[float, float, bool], dict] = {}
     for name, weight in method.named_parameters():

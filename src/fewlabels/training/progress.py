@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a bar in a terminal, plain lines in a pipe."""
+"""Show progress: a bar in a terminal, plain lines in a pipe."""
 
 import sys
 import time
@@ -25,26 +25,26 @@ class Progress:
         self._last_line = 0.0
 
     def say(self, line: str) -> None:
-        """One line, above the bar where there is one."""
+        """Print one line, above the bar where there is one."""
         if not self.quiet:
             self._say(line)
 
     def start(self, step: int, estimate: float | None) -> None:
-        """Say how long it will take, and begin at ``step``."""
+        """Print the estimated time, and start at ``step``."""
         if estimate is not None:
             self.say(f"training {self.steps - step} steps, about {duration(estimate)}")
         self._began = (time.monotonic(), step)
         self.bar.update(self.task, completed=step)
 
     def embedding(self, done: int, total: int) -> None:
-        """Progress of the embedding pass before training."""
+        """Show progress of the embedding before training."""
         now = time.monotonic()
         if now - self._last_line > 15:
             self._last_line = now
             self.say(f"embedding views: {done} of {total}")
 
     def show(self, step: int, means: dict[str, float]) -> None:
-        """Progress of training: speed, loss, share of pseudo-labels kept."""
+        """Show progress of training: speed, loss, share of pseudo-labels kept."""
         now = time.monotonic()
         speed = (step - self._began[1]) / max(1e-9, now - self._began[0])
         seen = f"{speed:.1f} steps/s, loss {means.get('loss', float('nan')):.3f}"
@@ -67,7 +67,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in words: ``45 s``, ``12 min``, ``3.5 h``."""
+    """Format seconds as ``45 s``, ``12 min`` or ``3.5 h``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

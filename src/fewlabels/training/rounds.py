@@ -1,4 +1,4 @@
-"""The parts that a run's steps are divided into, for methods that look at the whole pool between them."""
+"""Rounds: equal parts of a run, for methods that look at the whole pool between them."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ class Rounds:
 
     @classmethod
     def of(cls, asked: int, steps: int) -> "Rounds":
-        """As many as asked, if there are as many steps."""
+        """Make the requested number of rounds, at most one per step."""
         return cls(max(1, min(asked, steps)), steps)
 
     def first(self, number: int) -> int:
-        """The first step of a round; of the one after the last, the number of steps."""
+        """Return the first step of a round; for the round after the last, the number of steps."""
         return -(-number * self.steps // self.count)
 
     def at(self, step: int) -> int:
-        """The round that a step belongs to."""
+        """Return the round that a step belongs to."""
         return min(step * self.count // max(1, self.steps), self.count - 1)
 
     def begins(self, step: int) -> bool:
-        """Is this step the first of its round?"""
+        """Return whether this step is the first of its round."""
         return step == self.first(self.at(step))

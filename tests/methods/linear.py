@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.randomness import Draws
 
 
@@ -14,7 +14,7 @@ def identity_model(classes: int = 2) -> Classifier:
     """The features are the logits."""
     head = nn.Linear(classes, classes, bias=False)
     nn.init.eye_(head.weight)
-    return Classifier(nn.Identity(), head, classes, classes)
+    return SingleClassifier(nn.Identity(), head, classes, classes)
 
 
 def problem(classes: int = 2, images: int = 8) -> Problem:

@@ -11,7 +11,7 @@ from fewlabels.methods.adversarial import (
     virtual_adversarial_direction,
 )
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
 
 X = torch.tensor([[0.2, -0.1]], dtype=torch.float64)
 E1 = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
@@ -21,7 +21,7 @@ def linear(weight: list[list[float]]) -> Classifier:
     """A classifier of two features without a backbone and without a bias."""
     head = nn.Linear(2, len(weight), bias=False, dtype=torch.float64)
     head.weight.data = torch.tensor(weight, dtype=torch.float64)
-    return Classifier(nn.Identity(), head, 2, len(weight))
+    return SingleClassifier(nn.Identity(), head, 2, len(weight))
 
 
 def two_classes() -> Classifier:

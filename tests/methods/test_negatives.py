@@ -18,7 +18,7 @@ from fewlabels.methods.negatives import (
     negative_loss,
     negatives_ramp,
 )
-from fewlabels.models.classifier import Classifier, Ensemble
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
 from fewlabels.randomness import Draws
 
 LOGITS = torch.tensor([[2, 1, 0], [0, 0, 0], [-1, 3, 0.5]], dtype=torch.float64)
@@ -193,7 +193,7 @@ PROBLEM = Problem(num_classes=3, num_images=8, num_labelled=2, epochs=1)
 def linear(*rows: tuple[float, float, float]) -> Classifier:
     head = torch.nn.Linear(3, 3, bias=False)
     head.weight.data = torch.tensor(rows, dtype=torch.float32)
-    return Classifier(torch.nn.Identity(), head, 3, 3)
+    return SingleClassifier(torch.nn.Identity(), head, 3, 3)
 
 
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from fewlabels.errors import UserError
-from fewlabels.models.attention import AttentionClassifier, SpatialAttention, attention_pool
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.classifier import Classifier, NormalizedLinear, as_map
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
+from fewlabels.models.heads.attention import AttentionClassifier, SpatialAttention, attention_pool
+from fewlabels.models.heads.normalized_linear import NormalizedLinear
+from fewlabels.models.last_map import as_map
 
 LIGHT = [("resnet18", 64), ("mobilenetv2_100", 64), ("vit_tiny_patch16_224", 64)]
 HEAVY = [("efficientnet_b0", 64), ("convnext_tiny", 64), ("swin_tiny_patch4_window7_224", 224)]
@@ -22,9 +24,11 @@ def spec(
     return ModelSpec(backbone, num_classes, channels, image_size, head, None, half, half)
 
 
-def classifier(backbone: str, image_size: int = 32, **options: Any) -> Classifier:
+def classifier(backbone: str, image_size: int = 32, **options: Any) -> SingleClassifier:
     torch.manual_seed(0)
-    return build(spec(backbone, image_size, **options)).eval()
+    model = build(spec(backbone, image_size, **options)).eval()
+    assert isinstance(model, SingleClassifier)
+    return model
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,21 @@ def test_an_ensemble_answers_with_the_mean_probability() -> None:
     torch.testing.assert_close(model(images).softmax(1), (first + second) / 2)
 
 
+def test_an_ensembles_features_and_map_are_those_of_its_first_network() -> None:
+    model = build(ModelSpec("small_cnn", 3, 1, 16, "linear", None, (0.5,), (0.3,), members=2)).eval()
+    assert isinstance(model, Ensemble)
+    images, first = torch.randn(5, 1, 16, 16), model.networks()[0]
+    assert model.trunks() == model.networks() != [first]
+    for name in ("features", "embed", "last"):
+        assert torch.equal(getattr(model, name)(images), getattr(first, name)(images))
+    assert all(torch.equal(*pair) for pair in zip(model.outputs(images), first.outputs(images), strict=True))
+
+
+def test_the_interface_itself_cannot_be_instantiated() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        Classifier(4, 2)  # pyright: ignore[reportAbstractUsage]
+
+
 def test_attention_pools_by_the_sum_of_its_maps() -> None:
     """METHODS T-4: identity 1x1 convolution, no normalisation."""
     features = torch.tensor([[[1.0, -1], [0, 2]], [[0, 1], [-2, 1]]])[None]
@@ -137,7 +156,7 @@ def test_attention_that_is_1_everywhere_is_mean_pooling(backbone: str) -> None:
         attention.conv.bias.zero_()  # type: ignore[union-attr]
         attention.norm.eps = 0.0  # what is left is its shift, 1 from the start
         images = torch.randn(2, 3, 160, 160)
-        expected = Classifier.features(model, images)
+        expected = SingleClassifier.features(model, images)
         torch.testing.assert_close(model.features(images), expected, atol=1e-4, rtol=1e-4)
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.classifier import Classifier
-from fewlabels.models.localizer import Localizer, PlaceLocator
+from fewlabels.models.classifier import SingleClassifier
+from fewlabels.models.localizer import Localizer, SpatialLocator
+from fewlabels.models.maps.box_rule import BoxRule
 from fewlabels.models.weights import Weights, load_weights
 
 SPEC = ModelSpec("small_cnn", 3, 1, 16, "linear", None, (0.5,), (0.25,))
@@ -36,7 +36,7 @@ def two_things(rule: BoxRule) -> Localizer:
     """Channel 0 is the evidence for class 0, channel 1 that for class 1."""
     head = nn.Linear(2, 2, bias=False)
     nn.init.eye_(head.weight)
-    return Localizer(Classifier(Passing(), head, 2, 2), None, rule).eval()
+    return Localizer(SingleClassifier(Passing(), head, 2, 2), None, rule).eval()
 
 
 def two_squares() -> Tensor:
@@ -101,7 +101,7 @@ def test_a_head_over_places_learns_where_a_square_is_though_its_trunk_does_not()
     torch.manual_seed(0)
     x, boxes = torch.zeros(2, 3, 8, 8), torch.tensor([[0.0, 0.0, 0.25, 0.5], [0.5, 0.25, 1.0, 1.0]])
     x[0, :, :4, :2] = x[1, :, 2:, 4:] = 1
-    locator = PlaceLocator(Passing(), 3, 8, 8)
+    locator = SpatialLocator(Passing(), 3, 8, 8)
     optimizer = torch.optim.SGD(locator.parameters(), lr=0.1, momentum=0.9)
     for _ in range(200):
         loss = (locator(x) - boxes).square().mean()
@@ -116,5 +116,5 @@ def test_a_description_with_places_builds_such_a_head() -> None:
     spec = replace(SPEC, boxes=BoxRule("network"), places=True)
     found = build(ModelSpec.from_dict(spec.to_dict()))
     assert isinstance(found, Localizer)
-    assert isinstance(found.locator, PlaceLocator)
+    assert isinstance(found.locator, SpatialLocator)
     assert found.locate(torch.zeros(2, 1, 16, 16)).boxes.shape == (2, 4)

@@ -21,9 +21,9 @@ from torch import nn
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.data.read import read
 from fewlabels.errors import UserError
-from fewlabels.models.attention import AttentionClassifier
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Ensemble
+from fewlabels.models.heads.attention import AttentionClassifier
 from fewlabels.report.charts import WIDTH
 from fewlabels.report.curves import compared_charts
 from fewlabels.report.embedding import embedding, in_the_plane

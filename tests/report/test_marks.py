@@ -18,7 +18,7 @@ from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, ArrayI
 from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.outcome import Predictions
-from fewlabels.models.class_maps import ClassMapClassifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.report.class_heat import class_mapped, most_probable, shown_maps
 from fewlabels.report.histogram import histogram
 from fewlabels.report.marking import BINS, Histogram, MarkCounts, Marking, Precision

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from tests.tiny import Case, case_options, stop_after, tiny_dataset, tiny_options, write_tiny
 
 from fewlabels.errors import Interrupted
-from fewlabels.models.class_maps import ClassMapClassifier
-from fewlabels.models.classifier import Classifier
-from fewlabels.models.small_cnn import SmallCNN
+from fewlabels.models.classifier import SingleClassifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier
+from fewlabels.models.nets.small_cnn import SmallCNN
 from fewlabels.models.weights import resolve_weights
 from fewlabels.run.train import train
 from fewlabels.training import frozen
@@ -22,13 +22,13 @@ from fewlabels.training.frozen import kept_views
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of images that any trunk has seen, as the one entry of a list."""
-    forward, seen = Classifier.features, [0]
+    forward, seen = SingleClassifier.features, [0]
 
-    def counted(self: Classifier, x: torch.Tensor) -> torch.Tensor:
+    def counted(self: SingleClassifier, x: torch.Tensor) -> torch.Tensor:
         seen[0] += len(x) if x.ndim == 4 else 0
         return forward(self, x)
 
-    monkeypatch.setattr(Classifier, "features", counted)
+    monkeypatch.setattr(SingleClassifier, "features", counted)
     return seen
 
 

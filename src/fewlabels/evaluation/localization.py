@@ -14,8 +14,8 @@ from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.true_boxes import TrueBoxes
-from fewlabels.models.cam import enlarge
-from fewlabels.models.regions import scaled
+from fewlabels.models.maps.cam import enlarge
+from fewlabels.models.maps.regions import scaled
 
 ENOUGH = 0.5
 """The IoU from which on a box is right."""

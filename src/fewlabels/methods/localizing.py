@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, parameter
-from fewlabels.models.box_rule import BoxRule, Component, MapName
+from fewlabels.models.maps.box_rule import BoxRule, Component, MapName
 
 
 @dataclass(frozen=True)

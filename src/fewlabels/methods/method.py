@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from fewlabels.errors import UserError
 from fewlabels.methods.ranges import Range
-from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.build import HeadKind
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.maps.box_rule import BoxRule
 from fewlabels.randomness import Draws
 
 
@@ -193,7 +193,7 @@ class Method(nn.Module, ABC):
     - ``features``: cached features of a few views of each image replace the pixels;
     - ``maps``: the method needs pixels (it erases or crops them) but shows the trunk the same few views again and
       again, so the trunk's passes are cached; random crops pass in a block of
-      :class:`fewlabels.models.memory.seen_once`;
+      :class:`fewlabels.models.map_cache.bypass_map_cache`;
     - ``pixels``: views are new in every step (mixed or perturbed images), so nothing can be cached."""
     has_unused_parameters: ClassVar[bool] = False
     """True where some weights take no part in some steps: several processes must then look for them."""

@@ -1,7 +1,6 @@
 """A running average of the weights, batch statistics included: the model that is evaluated and saved."""
 
 from copy import deepcopy
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ class WeightAverage(nn.Module):
         super().__init__()
         self.decay = decay
         self.ramp = ramp
-        self.shadow = cast(Classifier, deepcopy(model).requires_grad_(False).eval())
+        self.shadow = deepcopy(model).requires_grad_(False).eval()
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self._count = -1
         self._pairs: tuple[Pair, Pair] | None = None

@@ -9,15 +9,15 @@ from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from fewlabels.errors import UserError, nearest
-from fewlabels.models import (
+from fewlabels.models.inference import evaluating
+from fewlabels.models.last_map import as_map
+from fewlabels.models.nets import (
     cnn3,
     cnn13,
-    inception_mixed_6e,  # noqa: F401  registers timm's net cut short, beside those that timm lacks
+    inception_mixed_6e,  # noqa: F401  registers a shortened network of timm's
     small_cnn,
     wide_resnet,
 )
-from fewlabels.models.classifier import as_map
-from fewlabels.models.inference import evaluating
 
 OURS = tuple(name for module in (cnn3, cnn13, small_cnn, wide_resnet) for name in module.default_cfgs)
 """The nets that timm lacks; importing their modules registered them."""

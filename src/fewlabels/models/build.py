@@ -10,13 +10,14 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.models import backbones
-from fewlabels.models.adversarial_maps import AdversarialMapClassifier
-from fewlabels.models.attention import AttentionClassifier
-from fewlabels.models.bilinear_attention import BilinearAttentionClassifier
-from fewlabels.models.box_rule import BoxRule
-from fewlabels.models.class_maps import ClassMapClassifier
-from fewlabels.models.classifier import Classifier, Ensemble, NormalizedLinear
-from fewlabels.models.localizer import Localizer, Locator, PlaceLocator
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
+from fewlabels.models.heads.adversarial_maps import AdversarialMapClassifier
+from fewlabels.models.heads.attention import AttentionClassifier
+from fewlabels.models.heads.bilinear_attention import BilinearAttentionClassifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier
+from fewlabels.models.heads.normalized_linear import NormalizedLinear
+from fewlabels.models.localizer import Localizer, Locator, SpatialLocator
+from fewlabels.models.maps.box_rule import BoxRule
 
 HeadKind = Literal["linear", "normalized-linear", "class-maps", "adversarial-maps", "bilinear-attention"]
 _RANGES = {
@@ -119,19 +120,19 @@ def build(spec: ModelSpec) -> Classifier:
     return classifier if spec.boxes is None else Localizer(classifier, _build_locator(spec), spec.boxes)
 
 
-def _build_locator(spec: ModelSpec) -> Classifier | None:
+def _build_locator(spec: ModelSpec) -> SingleClassifier | None:
     """The network that gives boxes, where the rule wants one."""
     assert spec.boxes is not None
     if spec.boxes.source != "network":
         return None
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
     if spec.places:
-        return PlaceLocator(backbone, *backbones.map_shape(backbone, spec.channels, spec.image_size))
+        return SpatialLocator(backbone, *backbones.map_shape(backbone, spec.channels, spec.image_size))
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     return Locator(backbone, width)
 
 
-def _build_one(spec: ModelSpec) -> Classifier:
+def _build_one(spec: ModelSpec) -> SingleClassifier:
     backbone = backbones.create(spec.backbone, spec.channels, spec.image_size, spec.pad_type, spec.fine_map)
     width = backbones.feature_width(backbone, spec.backbone, spec.channels, spec.image_size)
     if spec.head == "class-maps":
@@ -147,7 +148,7 @@ def _build_one(spec: ModelSpec) -> Classifier:
     if spec.attention_maps:
         map_width = backbones.map_shape(backbone, spec.channels, spec.image_size)[0]
         return AttentionClassifier(backbone, head, width, spec.num_classes, spec.attention_maps, map_width)
-    return Classifier(backbone, head, width, spec.num_classes)
+    return SingleClassifier(backbone, head, width, spec.num_classes)
 
 
 def _check_statistic(name: str, values: Any, channels: int) -> None:

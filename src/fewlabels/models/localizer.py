@@ -1,4 +1,4 @@
-"""A classifier that also says where: boxes from one of its maps, or from a second network.
+"""Classifiers that also predict a box, from one of their maps or from a second network.
 
 A box is (x0, y0, x1, y1) as fractions of the image's width and height, half-open.
 """
@@ -8,21 +8,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fewlabels.models.box_rule import BoxRule
-from fewlabels.models.cam import head_weight
-from fewlabels.models.class_maps import ClassMapClassifier, at_unit_scale
-from fewlabels.models.classifier import Classifier, Outputs, as_map
-from fewlabels.models.evidence import MAPS
-from fewlabels.models.regions import boxes_of, pseudo_boxes
+from fewlabels.models.classifier import Classifier, SingleClassifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier, at_unit_scale
+from fewlabels.models.last_map import as_map
+from fewlabels.models.maps.box_rule import BoxRule
+from fewlabels.models.maps.cam import head_weight
+from fewlabels.models.maps.evidence import MAPS
+from fewlabels.models.maps.regions import boxes_of, pseudo_boxes
 
 HIDDEN = 512
-"""Numbers between the two layers of a head that gives boxes."""
+"""Width of the hidden layer of a box head."""
 REDUCED = 32
-"""Numbers that a head that sees places makes of each place's features."""
+"""Channels per location in the input of a :class:`SpatialLocator`'s box head."""
 
 
 class Located(NamedTuple):
-    """What a localizer says of images."""
+    """Class logits and boxes of a batch."""
 
     logits: Tensor
     """(B, K)."""
@@ -31,90 +32,93 @@ class Located(NamedTuple):
 
 
 def box_head(width: int) -> nn.Module:
-    """PSOL's head: two layers and four numbers from 0 to 1 (METHODS 4.1)."""
+    """Build PSOL's box head: two linear layers and four outputs from 0 to 1 (docs/papers/baselines.md, psol)."""
     return nn.Sequential(nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 4), nn.Sigmoid())
 
 
-class Locator(Classifier):
-    """A network that gives boxes: its "logits" are (B, 4) x0, y0, x1, y1 from 0 to 1, of features of ``width``."""
+class Locator(SingleClassifier):
+    """A network that predicts boxes: its "logits" are (B, 4) x0, y0, x1, y1 from 0 to 1.
+
+    Args:
+        backbone: see :class:`~fewlabels.models.classifier.SingleClassifier`.
+        width: D, the length of the pooled features.
+    """
 
     def __init__(self, backbone: nn.Module, width: int) -> None:
         super().__init__(backbone, box_head(width), width, 4)
 
 
-class PlaceLocator(Classifier):
-    """The same for a trunk that does not learn: its pooled features can't be made to say where anything is.
+class SpatialLocator(SingleClassifier):
+    """A :class:`Locator` for a frozen backbone, whose pooled features cannot learn to encode locations.
 
-    Each place is brought to ``REDUCED`` numbers, and the head sees those of all places, in their order. Features are
-    scaled as those of class maps are.
+    A 1x1 convolution reduces each location to ``REDUCED`` channels, and the box head sees all locations in order.
+    Features are scaled by :func:`~fewlabels.models.heads.class_maps.at_unit_scale`.
 
     Args:
-        backbone: the trunk.
-        width: channels D of its last map.
-        height: places h, from top to bottom.
-        across: places w, from left to right.
+        backbone: the frozen backbone.
+        width: D', the channels of its last map.
+        height: h, the rows of its last map.
+        across: w, the columns of its last map.
     """
 
     def __init__(self, backbone: nn.Module, width: int, height: int, across: int) -> None:
-        seen = REDUCED * height * across
-        super().__init__(backbone, box_head(seen), seen, 4)
+        inputs = REDUCED * height * across
+        super().__init__(backbone, box_head(inputs), inputs, 4)
         self.reduce = nn.Conv2d(width, REDUCED, 1)
 
     def features(self, x: Tensor) -> Tensor:
-        """Compute (B, REDUCED * places) of (B, C, H, W) images."""
+        """Compute (B, REDUCED * h * w) features of (B, C, H, W) images."""
         last = as_map(self.last(x), self.backbone)
         return self.reduce(at_unit_scale(last)).relu().flatten(1)
 
 
 class Localizer(Classifier):
-    """``classifier`` names the class; ``rule`` says how boxes come about.
+    """A classifier with a rule for boxes; the task ``localize`` evaluates :meth:`locate`.
 
-    ``locator`` is the second network where the rule wants one, a :class:`Locator`. The task's answers are those of
-    :meth:`locate`; everything that a classifier can do, its own classifier does.
+    Args:
+        classifier: predicts the class.
+        locator: the second network; given if and only if ``rule.source`` is "network".
+        rule: how boxes are computed.
+
+    Raises:
+        UserError: where the rule needs class activation maps and the classifier has none.
     """
 
     classifier: Classifier
-    locator: Classifier | None
+    locator: SingleClassifier | None
 
-    def __init__(self, classifier: Classifier, locator: Classifier | None, rule: BoxRule) -> None:
+    def __init__(self, classifier: Classifier, locator: SingleClassifier | None, rule: BoxRule) -> None:
         assert (locator is not None) == (rule.source == "network")
-        nn.Module.__init__(self)
+        super().__init__(classifier.num_features, classifier.num_classes)
         if rule.source in ("cam", "info-cam") and not isinstance(classifier.networks()[0], ClassMapClassifier):
-            head_weight(classifier.networks()[0])  # refuses now what has no such map
+            head_weight(classifier)  # raises where the network has no such map
         self.classifier, self.locator, self.rule = classifier, locator, rule
-        self.num_features, self.num_classes = classifier.num_features, classifier.num_classes
 
-    def networks(self) -> list[Classifier]:
+    def networks(self) -> list[SingleClassifier]:
         return self.classifier.networks()
 
-    def trunks(self) -> list[Classifier]:
+    def trunks(self) -> list[SingleClassifier]:
         return [*self.classifier.trunks(), *([] if self.locator is None else [self.locator])]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(x)
 
-    def features(self, x: Tensor) -> Tensor:
-        return self.classifier.features(x)
-
-    def outputs(self, x: Tensor) -> Outputs:
-        return self.classifier.outputs(x)
-
     @torch.no_grad()
     def locate(self, x: Tensor, classes: Tensor | None = None) -> Located:
-        """Say class and box of (B, C, H, W) images, in evaluation mode.
+        """Predict class and box of (B, C, H, W) images; the model must be in evaluation mode.
 
         Args:
             x: normalised images.
-            classes: (B,) int64, whose maps to look at where boxes come from maps of a class; below 0, or None: the
-                most probable one.
+            classes: (B,) int64, the classes whose maps give the boxes, where boxes come from maps of a class. A
+                negative value, or None, stands for the most probable class.
         """
         logits = self.classifier(x)
-        guess = logits.argmax(1)
-        known = guess if classes is None else torch.where(classes < 0, guess, classes)
-        return Located(logits, self._boxes(x, known))
+        predicted = logits.argmax(1)
+        located = predicted if classes is None else torch.where(classes < 0, predicted, classes)
+        return Located(logits, self._boxes(x, located))
 
     def maps(self, x: Tensor, classes: Tensor) -> Tensor:
-        """Compute the (B, h, w) maps that boxes come from: of Algorithm 1 its first, of a network those of CAM."""
+        """Compute the (B, h, w) maps behind the boxes: the first map of Algorithm 1, or the CAM next to a locator."""
         source = self.rule.source
         name = "features" if source == "erase-and-merge" else "cam" if source == "network" else source
         return MAPS[name](self.classifier, x, classes)

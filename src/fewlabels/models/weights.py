@@ -12,7 +12,8 @@ from torch import Tensor
 
 from fewlabels.errors import UserError
 from fewlabels.models import backbones
-from fewlabels.models.classifier import Classifier, NormalizedLinear
+from fewlabels.models.classifier import Classifier, SingleClassifier
+from fewlabels.models.heads.normalized_linear import NormalizedLinear
 from fewlabels.models.weight_files import WeightFile, download, read_file
 
 State = dict[str, Tensor]
@@ -75,7 +76,7 @@ def load_weights(classifier: Classifier, weights: Weights) -> tuple[str, ...]:
     return notes[0]
 
 
-def _load_one(classifier: Classifier, weights: Weights) -> tuple[str, ...]:
+def _load_one(classifier: SingleClassifier, weights: Weights) -> tuple[str, ...]:
     if weights.trunk is None:
         return ()
     classifier.backbone.load_state_dict(weights.trunk)

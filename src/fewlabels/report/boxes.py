@@ -13,7 +13,7 @@ from fewlabels.evaluation.localization import ENOUGH, best_iou, centred_box
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.regions import boxes_of
+from fewlabels.models.maps.regions import boxes_of
 from fewlabels.report.boxing import BINS, Boxed, Boxing, Corners
 from fewlabels.report.gallery import Gallery, drawn
 from fewlabels.report.heat import overlay

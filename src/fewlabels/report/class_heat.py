@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import PRESENT, UNKNOWN
-from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.models.inference import evaluating
 from fewlabels.report.gallery import drawn, pixels, test_or_train
 from fewlabels.report.heat import overlay

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from fewlabels.errors import UserError
-from fewlabels.models.attention import AttentionClassifier
-from fewlabels.models.cam import class_activation_maps, head_weight
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.heads.attention import AttentionClassifier
 from fewlabels.models.inference import evaluating
+from fewlabels.models.maps.cam import class_activation_maps, head_weight
 from fewlabels.report.gallery import Gallery, drawn, test_or_train
 from fewlabels.report.heat import overlay
 from fewlabels.report.looking import Mapped

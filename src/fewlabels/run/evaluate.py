@@ -11,9 +11,9 @@ from torch import Tensor
 from fewlabels.data.dataset import SPLITS, Dataset
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError, nearest
-from fewlabels.models.box_rule import BoxRule
-from fewlabels.models.evidence import MAPS
 from fewlabels.models.localizer import Localizer
+from fewlabels.models.maps.box_rule import BoxRule
+from fewlabels.models.maps.evidence import MAPS
 from fewlabels.options import TrainOptions
 from fewlabels.run.inputs import model_answers, model_inputs
 from fewlabels.run.saved_model import SavedModel, load_model

@@ -21,7 +21,7 @@ from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.regions import crop_and_resize, has_area
+from fewlabels.models.maps.regions import crop_and_resize, has_area
 from fewlabels.options import TrainOptions
 from fewlabels.report.boxes import summarise_boxes
 from fewlabels.report.summary import RunSummary

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.augment.views import View
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.models.inference import embedded, evaluating
-from fewlabels.models.memory import TrunkMemory
+from fewlabels.models.map_cache import MapCache
 from fewlabels.randomness import Draws, key_of
 from fewlabels.training.embedding_cache import EmbeddingCache
 from fewlabels.training.images import Images
@@ -89,12 +89,12 @@ def remember(method: nn.Module) -> None:
 
     Teachers were copied before :func:`freeze` made the trunks equal, so they get the same weights here.
     """
-    memory, first = TrunkMemory(MEMORY), None
+    cache, first = MapCache(MEMORY), None
     for network in method.modules():
-        if isinstance(network, Classifier) and hasattr(network, "backbone"):
+        if isinstance(network, SingleClassifier):
             first = first or network
             network.backbone.load_state_dict(first.backbone.state_dict())
-            network.memory = memory
+            network.map_cache = cache
 
 
 class PlainFeatures:

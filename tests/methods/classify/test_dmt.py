@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fewlabels.methods.classify.dmt import Dmt, DmtParameters, change_places, mutual_weights
 from fewlabels.methods.method import Losses, Problem
-from fewlabels.models.classifier import Classifier, Ensemble
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
 from fewlabels.models.inference import probabilities
 from fewlabels.training.pool import TrainingPool
 
@@ -48,7 +48,7 @@ SAME, SWAPPED = ((1.0, 0.0), (0.0, 1.0)), ((0.0, 2.0), (2.0, 0.0))
 def linear(rows: tuple[tuple[float, float], tuple[float, float]]) -> Classifier:
     head = nn.Linear(2, 2, bias=False)
     head.weight.data = torch.tensor(rows)
-    return Classifier(nn.Identity(), head, 2, 2)
+    return SingleClassifier(nn.Identity(), head, 2, 2)
 
 
 def head(model: Classifier) -> list[list[float]]:
@@ -87,7 +87,7 @@ def test_each_network_has_a_turn_per_share_and_one_on_the_labels(step: float, ro
 
 
 def test_all_that_a_network_is_changes_places() -> None:
-    first, second = (Classifier(nn.Identity(), nn.BatchNorm1d(2), 2, 2).train() for _ in range(2))
+    first, second = (SingleClassifier(nn.Identity(), nn.BatchNorm1d(2), 2, 2).train() for _ in range(2))
     first(torch.tensor([[1.0, 5], [3, 7]]))  # moves the batch statistics of the first
     before = [{name: part.clone() for name, part in model.state_dict().items()} for model in (first, second)]
     assert not torch.equal(before[0]["head.running_mean"], before[1]["head.running_mean"])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fewlabels.errors import UserError
 from fewlabels.methods.classify.dnll import DNLL, DNLLParameters
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
-from fewlabels.models.classifier import Classifier, Ensemble
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
 from fewlabels.randomness import Draws
 
 CLASSES = 4
@@ -30,7 +30,7 @@ STRONG = np.array([[1.0, 0, 2, 0], [0, 1, 1, 0], [3, 0, 0, 1], [0, 0, 0, 0], [2,
 def linear(weight: np.ndarray) -> Classifier:
     head = nn.Linear(4, 4, bias=False)
     head.weight.data = torch.from_numpy(weight).float()
-    return Classifier(nn.Identity(), head, 4, 4)
+    return SingleClassifier(nn.Identity(), head, 4, 4)
 
 
 def method(first: np.ndarray = IDENTITY, second: np.ndarray = SHIFTED, **parameters: object) -> DNLL:
@@ -246,7 +246,7 @@ def test_a_network_that_is_certain_of_a_negative_still_learns(selection: str) ->
     """N-1 through the whole method: in float32 1 - p is 0 here. Two classes leave no choice."""
     head = nn.Linear(2, 2, bias=False)
     head.weight.data = torch.eye(2)
-    networks = [Classifier(nn.Identity(), head, 2, 2), Classifier(nn.Identity(), head, 2, 2)]
+    networks = [SingleClassifier(nn.Identity(), head, 2, 2), SingleClassifier(nn.Identity(), head, 2, 2)]
     parameters = DNLLParameters(weight=1.0, selection=selection)  # pyright: ignore[reportArgumentType]
     made = DNLL(Ensemble(networks), parameters, Problem(2, 8, num_labelled=2, epochs=1))
     rows = torch.arange(1)

@@ -13,7 +13,7 @@ from fewlabels.methods.classify.dual_student import (
     teaches,
 )
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
-from fewlabels.models.classifier import Classifier, Ensemble
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
 from fewlabels.randomness import Draws
 
 PROBLEM = Problem(num_classes=3, num_images=8, num_labelled=2, epochs=1)
@@ -48,7 +48,7 @@ def test_a_mean_over_no_image_is_zero() -> None:
 def linear(scale: float) -> Classifier:
     head = nn.Linear(3, 3, bias=False)
     head.weight.data = scale * torch.eye(3)
-    return Classifier(nn.Identity(), head, 3, 3)
+    return SingleClassifier(nn.Identity(), head, 3, 3)
 
 
 def make(first: float, second: float, **parameters: object) -> DualStudent:

@@ -7,7 +7,7 @@ from torch import nn
 from fewlabels.errors import UserError
 from fewlabels.methods.classify.mean_teacher import MeanTeacher, MeanTeacherParameters
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import SingleClassifier
 from fewlabels.randomness import Draws
 
 PROBLEM = Problem(num_classes=3, num_images=8, num_labelled=2, epochs=1)
@@ -29,7 +29,7 @@ class Pool(nn.Module):
 
 def make(dropout: float = 0.0, **parameters: object) -> MeanTeacher:
     torch.manual_seed(0)
-    model = Classifier(Pool(dropout), nn.Linear(3, 3), 3, 3)
+    model = SingleClassifier(Pool(dropout), nn.Linear(3, 3), 3, 3)
     return MeanTeacher(model, MeanTeacherParameters(**parameters), PROBLEM)  # pyright: ignore[reportArgumentType]
 
 

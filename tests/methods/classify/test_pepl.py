@@ -13,9 +13,9 @@ from fewlabels.methods.classify.pepl import PEPL, PEPLParameters
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
 from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, partners, two_label_loss
 from fewlabels.models import backbones
-from fewlabels.models.cam import class_activation_maps, enlarge
-from fewlabels.models.classifier import Classifier
-from fewlabels.models.trunk import Trunk
+from fewlabels.models.classifier import SingleClassifier
+from fewlabels.models.maps.cam import class_activation_maps, enlarge
+from fewlabels.models.nets.timm_net import TimmNet
 from fewlabels.randomness import Draws
 
 A = torch.tensor([[[0, 1, 2, 1], [1, 3, 4, 1], [1, 2, 2, 0], [0, 0, 1, 1]]], dtype=torch.float64)
@@ -27,7 +27,7 @@ def box(top: int, left: int, bottom: int, right: int) -> MixBoxes:
     return MixBoxes(*(torch.tensor([edge]) for edge in (top, left, bottom, right)))
 
 
-class Plain(Trunk):
+class Plain(TimmNet):
     """A convolution, and batch normalisation if asked for."""
 
     def __init__(self, norm: bool) -> None:
@@ -41,7 +41,7 @@ class Plain(Trunk):
 
 def pepl(norm: bool = False, **parameters: object) -> PEPL:
     torch.manual_seed(0)
-    model = Classifier(Plain(norm), nn.Linear(6, CLASSES), 6, CLASSES)
+    model = SingleClassifier(Plain(norm), nn.Linear(6, CLASSES), 6, CLASSES)
     method = PEPL(model, PEPLParameters(**parameters), Problem(CLASSES, 100, 10, 5.0))  # pyright: ignore
     method.model.double()
     return method
@@ -222,7 +222,7 @@ def test_labelled_images_are_not_mixed() -> None:
 def test_a_net_without_activation_maps_is_refused_when_the_method_is_made() -> None:
     trunk = backbones.create("mobilenetv3_small_050", 3, 64)
     width = backbones.feature_width(trunk, "mobilenetv3_small_050", 3, 64)
-    model = Classifier(trunk, nn.Linear(width, CLASSES), width, CLASSES)
+    model = SingleClassifier(trunk, nn.Linear(width, CLASSES), width, CLASSES)
     problem = Problem(CLASSES, 100, 10, 5.0)
     with pytest.raises(UserError, match="after pooling"):
         PEPL(model, PEPLParameters(), problem)

@@ -11,7 +11,7 @@ from fewlabels.errors import UserError
 from fewlabels.methods.classify.vat import CIFAR_VALUES, VAT, VATParameters, entropy, perturbed
 from fewlabels.methods.consistency import kl_divergence
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.randomness import Draws
 
 RAW = sqrt(CIFAR_VALUES / 2)
@@ -54,7 +54,7 @@ def test_the_length_is_the_papers_at_cifars_size_and_the_change_per_value_the_sa
     p, parameters = model(grey).softmax(1).detach(), VATParameters(direction=direction)  # pyright: ignore
     moved = perturbed(model, grey, p, parameters, draws(6))
     torch.testing.assert_close(lengths(moved - grey) / 16, torch.full((6,), 10 / sqrt(3 * 32 * 32)))
-    flat = Classifier(nn.Identity(), nn.Linear(3072, 5), 3072, 5)
+    flat = SingleClassifier(nn.Identity(), nn.Linear(3072, 5), 3072, 5)
     x = torch.zeros(2, 3072)
     torch.testing.assert_close(lengths(perturbed(flat, x, p[:2], parameters, draws(2))), torch.full((2,), 10.0))
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from fewlabels.methods.localize.cutmix import CutMix, CutMixParameters, Mixed
 from fewlabels.methods.method import Problem
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import SingleClassifier
 from fewlabels.randomness import Draws
 
 LABELS = torch.arange(6)
@@ -17,7 +17,7 @@ CONSTANT = torch.arange(6.0)[:, None, None, None].expand(6, 1, 10, 10) + torch.r
 """Image i has values from i to i + 1/2, the same at the same place."""
 
 
-class Mean(Classifier):
+class Mean(SingleClassifier):
     """The mean of the channels as features, the logits themselves."""
 
     def __init__(self) -> None:

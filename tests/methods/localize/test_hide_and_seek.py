@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from fewlabels.methods.localize.hide_and_seek import HideAndSeek, HideAndSeekParameters
 from fewlabels.methods.method import Problem
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import SingleClassifier
 from fewlabels.randomness import Draws
 
 
-class Seen(Classifier):
+class Seen(SingleClassifier):
     """Keeps what it is shown."""
 
     def __init__(self) -> None:

@@ -16,12 +16,12 @@ from fewlabels.errors import Interrupted
 from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, consistency_loss
 from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.averaging import WeightAverage
-from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.models.localizer import Localizer, box_head
-from fewlabels.models.memory import TrunkMemory
-from fewlabels.models.regions import PseudoBoxes
+from fewlabels.models.map_cache import MapCache
+from fewlabels.models.maps.box_rule import BoxRule
+from fewlabels.models.maps.regions import PseudoBoxes
 from fewlabels.randomness import Draws
 from fewlabels.run.train import train
 
@@ -43,7 +43,7 @@ class Bounds(nn.Module):
         return torch.stack([x0, y0, x1, y1], dim=1) / x.shape[2]
 
 
-class Fixed(Classifier):
+class Fixed(SingleClassifier):
     """A locator, or a classifier, that gives what it is told to."""
 
     def __init__(self, answer: nn.Module, classes: int = 2) -> None:
@@ -87,7 +87,7 @@ def small(**values: Any) -> LCHP:
     (first, second), head = (Body(net) for net in nets), box_head(4)
     with torch.no_grad():
         head[2].bias += torch.tensor([-1.0, -1, 1, 1])  # pyright: ignore[reportIndexIssue]
-    return make(Classifier(first, nn.Linear(4, 2), 4, 2), Classifier(second, head, 4, 4), **values)
+    return make(SingleClassifier(first, nn.Linear(4, 2), 4, 2), SingleClassifier(second, head, 4, 4), **values)
 
 
 def squares(count: int = 4) -> Tensor:
@@ -129,7 +129,7 @@ def test_the_class_is_learned_from_the_image_and_from_what_is_left_of_it() -> No
 
 def test_an_average_without_a_ramp_is_the_papers() -> None:
     """L-5: .9 from 1, over 0, 0 and 2."""
-    value = Classifier(nn.Identity(), nn.Linear(1, 1, bias=False), 1, 1).double()
+    value = SingleClassifier(nn.Identity(), nn.Linear(1, 1, bias=False), 1, 1).double()
     nn.init.ones_(value.head.weight)  # pyright: ignore[reportArgumentType]
     average = WeightAverage(value, 0.9, ramp=False)
     for new in (0.0, 0.0, 2.0):
@@ -234,9 +234,9 @@ def test_refinement_teaches_the_localiser_alone() -> None:
 
 
 def test_a_fixed_trunk_keeps_the_image_of_refinement_and_not_its_crop_or_strong_view() -> None:
-    method, memory = small(tau=0.0), TrunkMemory(1 << 20)
+    method, memory = small(tau=0.0), MapCache(1 << 20)
     for network in (method.model.classifier, method.locator):
-        network.memory = memory
+        network.map_cache = memory
     kept = method.losses(batch(squares(), number=3)).kept
     assert kept is not None
     assert kept.all()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fewlabels.methods.localize.psol import PSOL, PSOLParameters, common_boxes
 from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.models.localizer import Localizer
 from fewlabels.randomness import Draws
 from fewlabels.run.train import train
@@ -76,7 +76,7 @@ def make(**values: object) -> PSOL:
     parameters = PSOLParameters(**values)  # pyright: ignore[reportArgumentType]
     rule = PSOL.network(parameters).boxes
     assert rule is not None
-    model = Localizer(Classifier(Pooled(), nn.Linear(1, 2), 1, 2), Classifier(Pooled(), halves, 1, 4), rule)
+    model = Localizer(SingleClassifier(Pooled(), nn.Linear(1, 2), 1, 2), SingleClassifier(Pooled(), halves, 1, 4), rule)
     return PSOL(model, parameters, Problem(2, 10, 6, 0))
 
 

@@ -10,8 +10,8 @@ from fewlabels.methods.catalogue import load_method, make_parameters
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.class_maps import ClassMapClassifier
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.randomness import Draws
 
 

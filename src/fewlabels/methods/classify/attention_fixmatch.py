@@ -10,7 +10,7 @@ from fewlabels.methods.consistency import target_probabilities
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, parameter
 from fewlabels.methods.thresholds import above
-from fewlabels.models.attention import AttentionClassifier
+from fewlabels.models.heads.attention import AttentionClassifier
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class LinearProbe(Method):
         weight, bias = torch.from_numpy(fit.coef_), torch.from_numpy(fit.intercept_)
         if len(fit.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
             weight, bias = torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])
-        head, known = self.model.head, torch.from_numpy(fit.classes_)
+        head, known = self.model.networks()[0].head, torch.from_numpy(fit.classes_)
         assert isinstance(head, torch.nn.Linear)
         with torch.no_grad():
             head.weight[known.to(head.weight.device)] = weight.to(head.weight)

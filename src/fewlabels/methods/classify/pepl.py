@@ -14,8 +14,8 @@ from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem,
 from fewlabels.methods.ramps import shortened
 from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, partners, two_label_loss
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
-from fewlabels.models.cam import class_activation_maps, enlarge, head_weight
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.maps.cam import class_activation_maps, enlarge, head_weight
 from fewlabels.models.statistics import untracked_statistics
 from fewlabels.randomness import Draws
 

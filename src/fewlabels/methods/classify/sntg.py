@@ -66,7 +66,7 @@ class SNTG(Method):
         (labelled,), (first, second), labels = batch.labelled.views, batch.unlabelled.views, batch.labelled.labels
         features = self.model.features(torch.cat([labelled, first, second]))
         parts = [len(labelled), len(first), len(second)]
-        logits, first_logits, second_logits = self.model.head(features).split(parts)
+        logits, first_logits, second_logits = self.model.networks()[0].head(features).split(parts)
         embedded = features.split(parts)
         every = torch.cat([gather(embedded[0]), gather(embedded[1])])
         classes = torch.cat([gather(labels), gather(second_logits.detach().argmax(1))])

@@ -6,8 +6,8 @@ from torch.nn.functional import cross_entropy
 
 from fewlabels.methods.localizing import MapMethod, MapParameters
 from fewlabels.methods.method import Batch, Losses, Network, Problem, parameter
-from fewlabels.models.adversarial_maps import ERASING, AdversarialMapClassifier
-from fewlabels.models.class_maps import class_scores
+from fewlabels.models.heads.adversarial_maps import ERASING, AdversarialMapClassifier
+from fewlabels.models.heads.class_maps import class_scores
 from fewlabels.models.localizer import Localizer
 
 
@@ -23,8 +23,8 @@ class ACoLParameters(MapParameters):
 class ACoL(MapMethod):
     """Both branches share the trunk; what is erased in training is the true class's map of the first.
 
-    The logits are the first branch's, the map is the larger of both (:mod:`fewlabels.models.adversarial_maps`). Batch
-    statistics move in the one pass.
+    The logits are the first branch's, the map is the larger of both
+    (:mod:`fewlabels.models.heads.adversarial_maps`). Batch statistics move in the one pass.
     """
 
     title = "ACoL"

@@ -47,7 +47,7 @@ class ADL(MapMethod):
 
     def __init__(self, model: Localizer, parameters: ADLParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
-        self.stages = last_stages(model.classifier.backbone, LAYERS)
+        self.stages = last_stages(model.networks()[0].backbone, LAYERS)
 
     def loss(self, x: Tensor, labels: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of a pass with the layers."""
@@ -56,7 +56,7 @@ class ADL(MapMethod):
         def change(number: int, features: Tensor) -> Tensor:
             return attention_dropout(features, drop[number], self.p.gamma)
 
-        with at_stages(self.model.classifier.backbone, self.stages, change):
+        with at_stages(self.model.networks()[0].backbone, self.stages, change):
             return cross_entropy(self.model(x), labels)
 
     def choices(self, draws: Draws) -> list[bool]:

@@ -11,12 +11,12 @@ from fewlabels.augment import box_aware
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.methods.method import Batch, Losses, Network, Parameters, Pool, Problem, parameter
 from fewlabels.models.averaging import WeightAverage
-from fewlabels.models.box_rule import BoxRule, Component, Scale
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.memory import seen_once
-from fewlabels.models.regions import PseudoBoxes, crop_and_resize, has_area, pseudo_boxes
+from fewlabels.models.map_cache import bypass_map_cache
+from fewlabels.models.maps.box_rule import BoxRule, Component, Scale
+from fewlabels.models.maps.regions import PseudoBoxes, crop_and_resize, has_area, pseudo_boxes
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class LCHP(LocalizingMethod):
         movement = box_aware.draw(batch.draws, self.p.scaling, self.p.translation, self.p.flipping)
         target = box_aware.move_boxes(boxes, movement)
         kept = kept & box_aware.is_box(target)
-        with evaluating(self.locator), seen_once(self.locator):
+        with evaluating(self.locator), bypass_map_cache(self.locator):
             found = self.locator(box_aware.move_images(x, movement)).float()
         return Losses({"consistency": consistency_loss(found, target, kept)}, kept)
 
@@ -159,7 +159,7 @@ class LCHP(LocalizingMethod):
         with evaluating(self.model):
             boxes = teacher(x).float()
             crops = crop_and_resize(x, boxes, x.shape[2])
-            with seen_once(self.model):
+            with bypass_map_cache(self.model):
                 confidence, guess = self.model.classifier(crops).softmax(1).max(1)
         kept = (confidence > self.p.tau) & has_area(boxes)
         return boxes, kept & (guess == labels) if self.p.same_class else kept

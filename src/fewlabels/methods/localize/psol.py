@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.methods.method import Batch, Losses, Network, Parameters, Pool, Problem, parameter
-from fewlabels.models.box_rule import BoxRule
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.regions import boxes_around, largest_component
+from fewlabels.models.maps.box_rule import BoxRule
+from fewlabels.models.maps.regions import boxes_around, largest_component
 
 
 @dataclass(frozen=True)

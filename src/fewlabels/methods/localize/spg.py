@@ -9,9 +9,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from fewlabels.errors import UserError
 from fewlabels.methods.localizing import MapMethod, MapParameters
 from fewlabels.methods.method import Batch, Losses, Problem, parameter
-from fewlabels.models.cam import class_activation_maps, enlarge, head_weight
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.regions import scaled
+from fewlabels.models.maps.cam import class_activation_maps, enlarge, head_weight
+from fewlabels.models.maps.regions import scaled
 from fewlabels.models.stages import at_stages, last_stages
 
 WIDTH = 512
@@ -72,7 +72,7 @@ class SPG(MapMethod):
     def __init__(self, model: Localizer, parameters: SPGParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
         last = head_weight(model.classifier).shape[1]
-        self.stages = last_stages(model.classifier.backbone, 2)
+        self.stages = last_stages(model.networks()[0].backbone, 2)
         width = min(WIDTH, last)
         self.own = nn.ModuleList(nn.Conv2d(stage.width, width, 3, padding=1) for stage in self.stages)
         self.shared = _to_one_map(width, width)
@@ -81,7 +81,7 @@ class SPG(MapMethod):
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, and the three branches' losses, all of weight 1."""
         x, labels = batch.labelled.views[0], batch.labelled.labels
-        classifier, seen = self.model.classifier, dict[int, Tensor]()
+        classifier, seen = self.model.networks()[0], dict[int, Tensor]()
         with at_stages(classifier.backbone, self.stages, seen.__setitem__):
             found = classifier.outputs(x)
         cam = class_activation_maps(found.map.detach(), head_weight(classifier).detach(), labels)

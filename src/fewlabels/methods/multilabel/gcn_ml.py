@@ -62,10 +62,11 @@ class GCNML(MultiLabelMethod):
             self.embeddings = nn.Parameter(torch.randn(problem.num_classes, LEARNED))
         self.network_of_labels = GraphNetwork(self.embeddings.shape[1], parameters.hidden, model.num_features)
         self.register_buffer("graph", torch.eye(problem.num_classes))
-        weight = model.head.weight
+        head = model.networks()[0].head
+        weight = head.weight
         assert isinstance(weight, nn.Parameter)
-        del model.head.weight
-        model.head.register_buffer("weight", weight.detach())
+        del head.weight
+        head.register_buffer("weight", weight.detach())
         self.after_step()
 
     def class_weights(self) -> Tensor:
@@ -81,7 +82,7 @@ class GCNML(MultiLabelMethod):
     def losses(self, batch: Batch) -> Losses:
         """Binary cross-entropy over the known marks, by the weights that the graph network gives now."""
         logits = self.model.features(batch.labelled.views[0]) @ self.class_weights().T
-        bias = self.model.head.bias
+        bias = self.model.networks()[0].head.bias
         if isinstance(bias, Tensor):
             logits = logits + bias
         return Losses({"supervised": known_loss(logits, batch.labelled.labels)})
@@ -89,6 +90,6 @@ class GCNML(MultiLabelMethod):
     @torch.no_grad()
     def after_step(self) -> None:
         """Let the head be what the graph network says."""
-        weight = self.model.head.weight
+        weight = self.model.networks()[0].head.weight
         assert isinstance(weight, Tensor)
         weight.copy_(self.class_weights().view_as(weight))

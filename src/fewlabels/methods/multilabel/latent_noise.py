@@ -62,9 +62,10 @@ class LatentNoise(MultiLabelMethod):
     def __init__(self, model: Classifier, parameters: LatentNoiseParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
         self.noise = nn.Linear(model.num_features, 4 * problem.num_classes)
-        assert isinstance(model.head, nn.Linear)
+        head = model.networks()[0].head
+        assert isinstance(head, nn.Linear)
         with torch.no_grad():
-            model.head.bias.fill_(parameters.bias)
+            head.bias.fill_(parameters.bias)
             agree, disagree = parameters.bias, parameters.noise_bias
             self.noise.bias.copy_(torch.tensor([agree, disagree, disagree, agree]).repeat(problem.num_classes))
 
@@ -76,7 +77,7 @@ class LatentNoise(MultiLabelMethod):
     def losses(self, batch: Batch) -> Losses:
         """The cross-entropy of h with what is marked as present."""
         features = self.model.features(batch.labelled.views[0])
-        visual, noise = wide(self.model.head(features)), wide(self.noise(features)).unflatten(1, (-1, 4))
+        visual, noise = wide(self.model.networks()[0].head(features)), wide(self.noise(features)).unflatten(1, (-1, 4))
         given, missing = noisy_log_probabilities(visual, noise)
         present = batch.labelled.labels == 1
         return Losses({"supervised": -self.p.weight * torch.where(present, given, missing).mean()})

@@ -56,7 +56,7 @@ class LinearProbe(MultiLabelMethod):
         """Fit the regressions and put their coefficients into the head."""
         rows, marks = self._annotated(pool)
         features = normalize(pool.features(self.model, rows), dim=1).cpu().numpy().astype(np.float64)
-        head = self.model.head
+        head = self.model.networks()[0].head
         assert isinstance(head, nn.Linear)
         for number_of_class in range(self.num_classes):
             known = marks[:, number_of_class] != 0

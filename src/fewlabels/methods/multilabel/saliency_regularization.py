@@ -9,7 +9,7 @@ from torch import Tensor
 from fewlabels.methods.marks import Normaliser, known_loss, pseudo_marks, sure
 from fewlabels.methods.method import Batch, Losses, Network, Parameters, parameter
 from fewlabels.methods.multi_label import MultiLabelMethod
-from fewlabels.models.class_maps import ClassMapClassifier, ClassScores
+from fewlabels.models.heads.class_maps import ClassMapClassifier, ClassScores
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from fewlabels.errors import UserError
 from fewlabels.models import backbones
-from fewlabels.models.attention import AttentionClassifier
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.classifier import Classifier, Ensemble
-from fewlabels.models.evidence import (
+from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
+from fewlabels.models.heads.attention import AttentionClassifier
+from fewlabels.models.maps.evidence import (
     MAPS,
     class_maps,
     grad_cam_map,
@@ -21,7 +21,7 @@ from fewlabels.models.evidence import (
     of_class,
     sensitivity,
 )
-from fewlabels.models.regions import scaled
+from fewlabels.models.maps.regions import scaled
 
 FEATURES = torch.tensor([[[1, 2], [3, 4]], [[1, 0], [1, 4]]], dtype=torch.float64)[None]
 GRADIENTS = torch.tensor([[[1, -1], [0, 2]], [[0.5, 1], [-1, 0]]], dtype=torch.float64)[None]
@@ -88,7 +88,7 @@ class Formula(nn.Module):
 def formula(direct: bool) -> tuple[Classifier, Tensor]:
     head = nn.Linear(4, 3, bias=False)
     head.weight.data = waves(3, 4, frequency=0.9)
-    return Classifier(Formula(direct), head, 4, 3), waves(2, 3, 6, 6, frequency=0.37)
+    return SingleClassifier(Formula(direct), head, 4, 3), waves(2, 3, 6, 6, frequency=0.37)
 
 
 PACKAGE = {
@@ -215,7 +215,7 @@ def test_of_tokens_the_gradient_is_found_too() -> None:
     """The logit of pooled tokens through their norm: its directional derivative by finite differences, in float64."""
     trunk: Any = backbones.create("test_vit", 3, 160, global_pool="avg")
     torch.manual_seed(0)
-    model = Classifier(trunk, nn.Linear(64, 3), 64, 3).double().eval()
+    model = SingleClassifier(trunk, nn.Linear(64, 3), 64, 3).double().eval()
     x = images(160).double()
     seen = sensitivity(model, x, CLASSES)
     assert seen.features.shape == seen.gradients.shape == (2, 64, 10, 10)

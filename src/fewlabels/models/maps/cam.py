@@ -23,11 +23,13 @@ def class_activation_maps(last: Tensor, weight: Tensor, classes: Tensor) -> Tens
 
 
 def head_weight(model: Classifier) -> Tensor:
-    """Return the (K, D) weight of a linear head over the last map; UserError where the net widens in between.
+    """Return the (K, D) weight of the linear head over the last map, of the first of the model's networks.
 
-    timm's name for the map's width is ``num_features``; a backbone that lacks it is believed.
+    Raises UserError where the head is not linear or the network widens between map and head. The map's width is timm's
+    ``num_features``; a backbone without that attribute is not checked.
     """
-    head, backbone = model.head, model.backbone
+    network = model.networks()[0]
+    head, backbone = network.head, network.backbone
     if not isinstance(head, nn.Linear):
         raise UserError(f"class activation maps need a linear head, this model has a {type(head).__name__}")
     width = getattr(backbone, "num_features", head.in_features)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fewlabels.models.class_maps import ClassMapClassifier, ClassScores, class_scores
-from fewlabels.models.evidence import of_class
-from fewlabels.models.regions import scaled
+from fewlabels.models.heads.class_maps import ClassMapClassifier, ClassScores, class_scores
+from fewlabels.models.maps.evidence import of_class
+from fewlabels.models.maps.regions import scaled
 
 ERASING = 0.6
 """Default of the authors' code; wsolevaluation has 0.7 (METHODS 6.4)."""

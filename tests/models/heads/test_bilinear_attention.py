@@ -10,9 +10,9 @@ from torch import nn
 
 from fewlabels.errors import UserError
 from fewlabels.models import backbones
-from fewlabels.models.bilinear_attention import BilinearAttentionClassifier, bilinear_attention_pool, signed_sqrt
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.evidence import MAPS
+from fewlabels.models.heads.bilinear_attention import BilinearAttentionClassifier, bilinear_attention_pool, signed_sqrt
+from fewlabels.models.maps.evidence import MAPS
 from fewlabels.models.weights import load_weights, resolve_weights
 
 FEATURES = torch.tensor([[[1, 2], [0, 1]], [[-1, 0], [2, 0]]], dtype=torch.float64)[None]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fewlabels.models.cam import enlarge
-from fewlabels.models.regions import (
+from fewlabels.models.maps.cam import enlarge
+from fewlabels.models.maps.regions import (
     boxes_of,
     crop_and_resize,
     erase,

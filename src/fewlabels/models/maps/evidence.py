@@ -1,9 +1,9 @@
-"""Maps of the evidence for a class, read from any trained classifier (METHODS 6.4, "at test time").
+"""Maps of the evidence for a class, computed from any trained classifier (docs/papers/baselines.md, cam to info-cam).
 
-Every function of :data:`MAPS` takes a classifier, (B, C, H, W) normalised images and (B,) int64 classes, and gives
-(B, h, w) float32 maps as they come, without gradient: :mod:`fewlabels.models.regions` scales them. The classifier is
-looked at in evaluation mode and keeps its own; an ensemble is its first member. They work under ``torch.no_grad`` and
-``torch.inference_mode``, too. UserError where the network has no such map.
+Every function of :data:`MAPS` takes a classifier, (B, C, H, W) normalised images and (B,) int64 classes, and returns
+unscaled (B, h, w) float32 maps without gradient: :mod:`fewlabels.models.maps.regions` scales them. The maps are those
+of the model's first network, in evaluation mode; its own mode is restored. All of them also work under
+``torch.no_grad`` and ``torch.inference_mode``. They raise UserError where the network has no such map.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from fewlabels.models.attention import AttentionClassifier
-from fewlabels.models.box_rule import MapName
-from fewlabels.models.cam import head_weight
-from fewlabels.models.class_maps import ClassMapClassifier
-from fewlabels.models.classifier import Classifier, as_map
+from fewlabels.models.classifier import Classifier, SingleClassifier
+from fewlabels.models.heads.attention import AttentionClassifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.models.inference import evaluating
+from fewlabels.models.last_map import as_map
+from fewlabels.models.maps.box_rule import MapName
+from fewlabels.models.maps.cam import head_weight
 
 MapFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 
@@ -124,7 +125,7 @@ def sensitivity(model: Classifier, x: Tensor, classes: Tensor) -> Sensitivity:
 
 
 @contextmanager
-def _last_of(classifier: Classifier) -> Iterator[list[Tensor]]:
+def _last_of(classifier: SingleClassifier) -> Iterator[list[Tensor]]:
     """For the length of a ``with`` block the backbone's last map starts the graph; the list collects it.
 
     Asked for where the backbone gives it and not at ``outputs``, whose map may be a rearranged copy that no logit

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from fewlabels.errors import UserError
 
 MapName = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features"]
-"""Maps that can be read from any trained classifier: :data:`fewlabels.models.evidence.MAPS`."""
+"""Maps that can be read from any trained classifier: :data:`fewlabels.models.maps.evidence.MAPS`."""
 Source = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features", "erase-and-merge", "network"]
 """A map, LCHP's Algorithm 1 on the mean of the features, or a second network."""
 Component = Literal["largest", "all"]

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from fewlabels.models.classifier import Classifier, Outputs, as_map
+from fewlabels.models.classifier import Outputs, SingleClassifier
+from fewlabels.models.last_map import as_map
 
 SCALE = 100.0
 """By which unit vectors are stretched before the linear layer, as in WS-DAN's code."""
@@ -40,7 +41,7 @@ def signed_sqrt(x: Tensor) -> Tensor:
     return x * x.abs().clamp(min=_SMALL).rsqrt()
 
 
-class BilinearAttentionClassifier(Classifier):
+class BilinearAttentionClassifier(SingleClassifier):
     """A classifier with bilinear attention pooling in the place of the backbone's own, dropout included.
 
     LCHP's paper: ``inception_v3_mixed_6e`` with 32 maps, 32 * 768 = 24,576 features. The head is linear without bias,

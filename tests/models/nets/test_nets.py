@@ -10,7 +10,7 @@ from torch import nn
 
 from fewlabels.models.backbones import OURS
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.cnn3 import GaussianNoise
+from fewlabels.models.nets.cnn3 import GaussianNoise
 
 
 def count(module: nn.Module) -> int:

@@ -6,7 +6,7 @@ import torch
 from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 
-from fewlabels.models.trunk import Trunk, conv_block, untrained
+from fewlabels.models.nets.timm_net import TimmNet, conv_block, untrained
 
 default_cfgs = untrained("cnn3", first_conv="layers.0.0", image_size=28)
 
@@ -22,7 +22,7 @@ class GaussianNoise(nn.Module):
         return x + self.std * torch.randn_like(x) if self.training and self.std else x
 
 
-class CNN3(Trunk):
+class CNN3(TimmNet):
     """Three convolutions of 16, 32 and 32 channels, two max-pools, global average pooling, one linear layer.
 
     (B, in_chans, H, W) images of at least 4 px give a (B, 32, H//4, W//4) map: 7x7 at 28 px. The original pools

@@ -12,8 +12,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from fewlabels.models.box_rule import Component, Scale
-from fewlabels.models.cam import enlarge
+from fewlabels.models.maps.box_rule import Component, Scale
+from fewlabels.models.maps.cam import enlarge
 
 _EIGHT = np.ones((3, 3))
 """Pixels that touch at a corner are of one component, as in the contours of OpenCV that the papers' code looks for."""

@@ -9,7 +9,7 @@ from torch.nn.functional import dropout
 from torch.nn.utils.parametrizations import weight_norm as weight_normed
 
 
-class Trunk(nn.Module):
+class TimmNet(nn.Module):
     """Base of the nets here: a subclass gives :meth:`forward_features`, the rest is timm's usual interface.
 
     ``forward_features`` takes (B, in_chans, H, W) float images and returns the last map, (B, num_features, h, w).

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewlabels.models.adversarial_maps import AdversarialMapClassifier, erase
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.evidence import cam
+from fewlabels.models.heads.adversarial_maps import AdversarialMapClassifier, erase
 from fewlabels.models.inference import evaluating
+from fewlabels.models.maps.evidence import cam
 
 
 def built(backbone: str = "small_cnn", size: int = 64) -> AdversarialMapClassifier:

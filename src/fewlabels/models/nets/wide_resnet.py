@@ -5,7 +5,7 @@ from typing import Any
 from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 
-from fewlabels.models.trunk import Trunk, kaiming_, untrained
+from fewlabels.models.nets.timm_net import TimmNet, kaiming_, untrained
 
 default_cfgs = untrained("wrn_28_2", first_conv="conv1")
 
@@ -32,7 +32,7 @@ class Block(nn.Module):
         return skip + self.conv2(self.act(self.bn2(self.conv1(activated))))
 
 
-class WideResNet(Trunk):
+class WideResNet(TimmNet):
     """Pre-activation WideResNet of three groups with 16, 32 and 64 times ``widen`` channels.
 
     (B, in_chans, H, W) images give a (B, 64 widen, H/4, W/4) map, after the last batch norm and activation: 128x8x8

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from fewlabels.models.classifier import Classifier, Outputs, as_map, as_single_place
+from fewlabels.models.classifier import Outputs, SingleClassifier
+from fewlabels.models.last_map import as_map, as_single_location
 
 
 class SpatialAttention(nn.Module):
@@ -38,7 +39,7 @@ class Attended(NamedTuple):
     """(B, h, w)."""
 
 
-class AttentionClassifier(Classifier):
+class AttentionClassifier(SingleClassifier):
     """A classifier in which attention, in training and at test, stands in for the pooling of the backbone.
 
     What the backbone does after its pooling (a norm, a wider layer, dropout) it still does. ``map_width`` is the
@@ -56,7 +57,7 @@ class AttentionClassifier(Classifier):
         last = self.last(x)
         features = as_map(last, self.backbone)
         attention = self.attention(features)
-        place = as_single_place(attention_pool(features, attention), last, self.backbone)
+        place = as_single_location(attention_pool(features, attention), last, self.backbone)
         return backbone.forward_head(place, pre_logits=True), attention, features
 
     def features(self, x: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.class_maps import ClassMapClassifier, class_scores
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.heads.class_maps import ClassMapClassifier, class_scores
 
 MAPS = torch.tensor([[[1.0, -2], [3, 0]], [[-1, -2], [-3, 1]], [[0, 1], [2, 3]]], dtype=torch.float64)[None]
 

@@ -7,7 +7,7 @@ from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
-from fewlabels.models.trunk import Trunk, kaiming_, untrained
+from fewlabels.models.nets.timm_net import TimmNet, kaiming_, untrained
 
 default_cfgs = untrained("small_cnn", first_conv="convs.0", image_size=28)
 
@@ -15,7 +15,7 @@ _SMALLEST_MAP = 4
 _LARGE = 48
 
 
-class SmallCNN(Trunk):
+class SmallCNN(TimmNet):
     """Five 3x3 convolutions with batch norm and ReLU, of width, 2 width, 2 width, 4 width and 4 width channels.
 
     The map is max-pooled after the first and the third convolution, unless it would get smaller than 4 px, and from

@@ -7,8 +7,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from fewlabels.errors import UserError
 from fewlabels.models import backbones
-from fewlabels.models.cam import class_activation_maps, enlarge, head_weight
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import Classifier, SingleClassifier
+from fewlabels.models.maps.cam import class_activation_maps, enlarge, head_weight
 
 MAP = torch.tensor([[[1, 2], [3, 4]], [[0, 1], [1, 0]]], dtype=torch.float64)
 WEIGHT = torch.tensor([[1, -1], [0.5, 2]], dtype=torch.float64)
@@ -17,7 +17,7 @@ WEIGHT = torch.tensor([[1, -1], [0.5, 2]], dtype=torch.float64)
 def classifier(name: str, channels: int = 3, size: int = 64) -> Classifier:
     trunk = backbones.create(name, channels, size)
     width = backbones.feature_width(trunk, name, channels, size)
-    return Classifier(trunk, nn.Linear(width, 5), width, 5)
+    return SingleClassifier(trunk, nn.Linear(width, 5), width, 5)
 
 
 def test_each_image_gets_the_map_of_its_own_class() -> None:

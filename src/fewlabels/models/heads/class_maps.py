@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fewlabels.models.classifier import Classifier, Outputs, as_map, as_single_place
+from fewlabels.models.classifier import Outputs, SingleClassifier
+from fewlabels.models.last_map import as_map, as_single_location
 
 PRIOR = 0.01
 """The probability of each class that a head with a bias begins with (pi of Lin et al., Focal Loss, ICCV 2017)."""
@@ -50,7 +51,7 @@ def at_unit_scale(features: Tensor) -> Tensor:
     return features / square.clamp_min(1e-12).sqrt().to(features.dtype)
 
 
-class ClassMapClassifier(Classifier):
+class ClassMapClassifier(SingleClassifier):
     """A classifier that scores classes by their maps; ``head`` is the 1x1 convolution.
 
     Layers that the backbone has after its pooling (a norm, a wider layer) are applied at each place. What is kept of a
@@ -90,7 +91,7 @@ class ClassMapClassifier(Classifier):
         backbone: Any = self.backbone
         last = self.last(x)
         found = as_map(last, self.backbone)
-        place = as_single_place(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
+        place = as_single_location(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
         features = backbone.forward_head(place, pre_logits=True).unflatten(0, (len(found), *found.shape[2:]))
         return features.movedim(3, 1), found
 

@@ -5,12 +5,12 @@ from typing import Any
 from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 
-from fewlabels.models.trunk import Trunk, conv_block, untrained
+from fewlabels.models.nets.timm_net import TimmNet, conv_block, untrained
 
 default_cfgs = untrained("cnn13", first_conv="layers.0.0")
 
 
-class CNN13(Trunk):
+class CNN13(TimmNet):
     """Nine convolutions, two max-pools, global average pooling, one linear layer.
 
     (B, in_chans, H, W) images of at least 12 px give a (B, 128, H//4 - 2, W//4 - 2) map: 6x6 at 32 px, 5x5 at 28 px.

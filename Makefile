@@ -36,6 +36,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/lint-imports
 
 # Needs uv. Versions that are in the lock stay; remove a line from the lock to upgrade that package.
 lock:

@@ -6,7 +6,7 @@ The names below are imported at first use, so that ``import fewlabels`` does not
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fewlabels.version import __version__
+from fewlabels.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from fewlabels.errors import UserError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fewlabels.run.predict import predict
     from fewlabels.run.train import train
 
-__all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "__version__", "evaluate", "predict", "train"]
+__all__ = ["FewLabelsClassifier", "TrainOptions", "UserError", "evaluate", "predict", "train"]
 
 _HOME = {
     "FewLabelsClassifier": "fewlabels.estimator",

@@ -143,7 +143,7 @@ def test_where_not_all_can_be_remembered_the_run_says_so(
     labelled = json.loads((tmp_path / "run" / "metrics.json").read_text())["train"]["num_labels"]
     assert options.batch_size is not None
     assert fresh == [ceil(2 * labelled / options.batch_size) if room > 1000 else None]
-    assert any("not all maps of so many images can be kept" in line for line in said) == (room == 1000)
+    assert any("not all maps of so many images fit in memory" in line for line in said) == (room == 1000)
 
 
 @pytest.mark.parametrize("method", ["cam", "lchp"])

@@ -186,12 +186,13 @@ def test_a_classifier_of_task_classify_has_maps_too(spots: Path, tmp_path: Path,
 
 def test_a_turned_image_has_its_boxes_in_the_pixels_of_its_file(tmp_path: Path) -> None:
     """Orientation 6 shows the file turned by a quarter: its boxes turn with it, and what is written turns back."""
+    from fewlabels.data.labels.classes import CLASSES
     from fewlabels.data.pixels.frames import frames
     from fewlabels.data.read import read
     from fewlabels.data.true_boxes import read_boxes
 
     folder = write_spots(tmp_path / "turned", orientation=6)
-    dataset = read(str(folder), None, Path())
+    dataset = read(CLASSES, str(folder))
     boxes = read_boxes(dataset, TrainOptions(data=str(folder)))
     assert boxes is not None
     upright = np.asarray(ImageOps.exif_transpose(Image.open(folder / dataset.paths[0])).convert("L"))
@@ -253,7 +254,7 @@ def test_what_is_not_of_this_task_is_said_at_once(spots: Path, run: Path, call: 
 def test_check_counts_the_boxes_and_lists_what_is_wrong_with_them(spots: Path, tmp_path: Path, call: Call) -> None:
     good = call("check", spots)
     assert good.code == 0
-    assert "18 true boxes in 18 images, to judge by and not to train on" in good.out
+    assert "18 true boxes in 18 images, used for evaluation and not for training" in good.out
     assert "boxes.csv' is not read" not in good.out
     lines = ["path,x0,y0,x1,y1", "images/00.jpg,10,10,5,20", "images/01.jpg,a,0,9,9", "images/02.jpg,0,0,999,9"]
     (tmp_path / "boxes.csv").write_text("\n".join(lines))

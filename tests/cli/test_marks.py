@@ -352,7 +352,7 @@ def test_a_class_without_positives_in_test_is_left_out_of_the_figures(
 ) -> None:
     file = write_wide(tmp_path / "c.csv", lambda n, row: row if row[1] == "train" else [*row[:4], "0"])
     answer = call("train", stripes, "--labels", file, *PROBE, "--out", tmp_path / "run")
-    assert "note: class 'blue' is nowhere present in test: the figures leave it out\n" in answer.out
+    assert "note: class 'blue' is present in no test image: its metrics are left out\n" in answer.out
     test = metrics(tmp_path / "run")["test"]
     assert (test["classes_without_positives"], test["AP"][2]) == (1, None)
     assert test["mAP"] == pytest.approx(np.mean(test["AP"][:2]))

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from fewlabels.data.adapt import adapt
+from fewlabels.data.adapt import adapt, read_adapted
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, ArrayImages, Dataset, FileImages, Flip
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
 from fewlabels.data.split import draw
 from fewlabels.errors import UserError
@@ -171,7 +172,7 @@ def domains(paint: Callable[..., Path]) -> Path:
 
 
 def test_folders_are_joined_under_the_folder_above_them(domains: Path) -> None:
-    both = read(str(domains / "photo"), None, Path(), labelled_from=str(domains / "drawing"))
+    both = read_adapted(str(domains / "photo"), str(domains / "drawing"), None, Path())
     assert both.paths == (
         "test/dog/1.png", "train/cat/1.png", "train/dog/1.png", "drawing/cat/1.png", "drawing/dog/1.png",
     )  # fmt: skip
@@ -183,22 +184,22 @@ def test_folders_are_joined_under_the_folder_above_them(domains: Path) -> None:
 
 def test_a_folder_and_an_array_are_not_joined(domains: Path) -> None:
     with pytest.raises(UserError, match="photos is in memory and drawing in files"):
-        adapt(replace(TARGET, classes=("cat", "dog")), read(str(domains / "drawing"), None, Path()))
+        adapt(replace(TARGET, classes=("cat", "dog")), read(CLASSES, str(domains / "drawing")))
 
 
 @pytest.mark.parametrize("name", ["digits", "DIGITS"])
 def test_labels_from_the_data_set_itself_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="names the data set itself"):
-        read("digits", None, tmp_path, labelled_from=name)
+        read_adapted("digits", name, None, tmp_path)
 
 
 def test_a_misspelt_source_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'usps'"):
-        read("digits", None, tmp_path, labelled_from="uspss")
+        read_adapted("digits", "uspss", None, tmp_path)
 
 
 def test_usps_to_mnist(shared_data: Path) -> None:
-    both = read("mnist", None, shared_data, labelled_from="usps")
+    both = read_adapted("mnist", "usps", None, shared_data)
     split = draw(both, seed=0)
     assert pixels(both).shape == (77291, 28, 28, 1)
     assert np.bincount(both.labels[split.labelled]).tolist() == [1194, 1005, 731, 658, 652, 556, 664, 645, 542, 644]

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fewlabels.data import true_boxes
 from fewlabels.data.dataset import ArrayImages, Dataset
 from fewlabels.data.known.scenes import draw_scenes
-from fewlabels.data.labels.folder import read_folder
+from fewlabels.data.labels.boxes_csv import BoxRows, read_box_csv
+from fewlabels.data.labels.classes import CLASSES
+from fewlabels.data.labels.csv_rows import ImageIndex
 from fewlabels.data.read import read
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
@@ -28,7 +31,7 @@ def pictures(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 def boxes_of(folder: Path, text: str, **options: object) -> TrueBoxes:
     """What a ``boxes.csv`` of that text says."""
     (folder / "boxes.csv").write_text(text)
-    found = read_boxes(read_folder(folder), TrainOptions(data=str(folder), **options))  # type: ignore[arg-type]
+    found = read_boxes(read(CLASSES, str(folder)), TrainOptions(data=str(folder), **options))  # type: ignore[arg-type]
     assert found is not None
     return found
 
@@ -61,14 +64,14 @@ def test_boxes_of_some_images_are_numbered_by_their_places() -> None:
 
 
 def test_a_folder_without_boxes_has_none(pictures: Path) -> None:
-    assert read_boxes(read_folder(pictures), TrainOptions(data=str(pictures))) is None
+    assert read_boxes(read(CLASSES, str(pictures)), TrainOptions(data=str(pictures))) is None
 
 
 def test_the_named_file_goes_before_the_folders_and_that_before_the_labels(tmp_path: Path, pictures: Path) -> None:
     (pictures / "labels.csv").write_text(
         "path,label,x0,y0,x1,y1\ncat/1.png,cat,0,0,1,1\ncat/2.png,cat,,,,\ndog/3.png,dog,2,2,3,3\n"
     )
-    dataset = read_folder(pictures)
+    dataset = read(CLASSES, str(pictures))
 
     def found(**options: object) -> tuple[list[int], list[list[float]]]:
         boxes = read_boxes(dataset, TrainOptions(data=str(pictures), **options))  # type: ignore[arg-type]
@@ -86,9 +89,33 @@ def test_the_named_file_goes_before_the_folders_and_that_before_the_labels(tmp_p
     assert found(boxes=str(named)) == ([0], [[5, 5, 6, 6]])
 
 
+def test_boxes_are_parsed_once_for_a_data_set_until_their_file_changes(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[Path] = []
+
+    def counted(file: Path, index: ImageIndex) -> BoxRows:
+        parsed.append(file)
+        return read_box_csv(file, index)
+
+    monkeypatch.setattr(true_boxes, "read_box_csv", counted)
+    file, options = pictures / "boxes.csv", TrainOptions(data=str(pictures))
+    file.write_text("path,x0,y0,x1,y1\ncat/1.png,4,4,5,5\n")
+    dataset = read(CLASSES, str(pictures))
+    first = read_boxes(dataset, options)
+    assert read_boxes(dataset, TrainOptions(data=str(pictures), seed=7)) is first
+    assert parsed == [file]
+    read_boxes(read(CLASSES, str(pictures)), options)
+    assert len(parsed) == 2
+    file.write_text("path,x0,y0,x1,y1\ncat/1.png,4,4,5,5\ncat/2.png,4,4,5,5\n")
+    changed = read_boxes(dataset, options)
+    assert changed is not None
+    assert changed.row.tolist() == [0, 1]
+
+
 def test_labels_without_columns_of_boxes_have_none(pictures: Path) -> None:
     (pictures / "labels.csv").write_text("path,label\ncat/1.png,cat\ncat/2.png,cat\ndog/3.png,dog\n")
-    assert read_boxes(read_folder(pictures), TrainOptions(data=str(pictures))) is None
+    assert read_boxes(read(CLASSES, str(pictures)), TrainOptions(data=str(pictures))) is None
 
 
 @pytest.mark.parametrize(
@@ -100,8 +127,8 @@ def test_labels_without_columns_of_boxes_have_none(pictures: Path) -> None:
         ("cat/1.png,1,2,3", "y1 is empty"),
         ("cat/1.png,30,10,20,40", "the box 30,10,20,40 ends before it begins; write its left, top, right and bottom"),
         ("cat/1.png,10,40,20,10", "the box 10,40,20,10 ends before it begins"),
-        ("cat/1.png,90,10,100,40", r"the box 90,10,100,40 lies outside 'cat/1\.png' of 80 x 60 pixels; .* EXIF"),
-        ("cat/1.png,10,-9,20,-4", "lies outside"),
+        ("cat/1.png,90,10,100,40", r"the box 90,10,100,40 is outside 'cat/1\.png' of 80 x 60 pixels; .* EXIF"),
+        ("cat/1.png,10,-9,20,-4", "is outside"),
         ("cat/1.png,10,10,20,62.5", r"reaches 2\.5 pixels out of 'cat/1\.png'"),
         ("cat/1.png,-3,10,20,30", "reaches 3 pixels out"),
         ("cat/7.png,1,2,3,4", r"no image 'cat/7\.png' among the data"),
@@ -142,7 +169,7 @@ def test_a_file_without_the_columns_is_refused_whatever_is_to_be_skipped(picture
 
 def test_a_file_that_is_not_there_is_named(pictures: Path) -> None:
     with pytest.raises(UserError, match=r"no file 'none\.csv' with boxes; name a CSV whose first line is path,x0"):
-        read_boxes(read_folder(pictures), TrainOptions(data=str(pictures), boxes="none.csv"))
+        read_boxes(read(CLASSES, str(pictures)), TrainOptions(data=str(pictures), boxes="none.csv"))
 
 
 def test_a_box_that_is_out_by_no_more_than_a_pixel_is_clipped(pictures: Path) -> None:
@@ -167,7 +194,7 @@ def test_other_columns_are_noted(pictures: Path) -> None:
 def test_a_box_of_an_image_that_was_left_out_is_no_fault(pictures: Path) -> None:
     (pictures / "cat/2.png").write_bytes(b"")
     (pictures / "boxes.csv").write_text("path,x0,y0,x1,y1\ncat/1.png,1,2,3,4\ncat/2.png,1,2,3,4\n")
-    boxes = read_boxes(read_folder(pictures, skip_bad=True), TrainOptions(data=str(pictures)))
+    boxes = read_boxes(read(CLASSES, str(pictures), skip_bad=True), TrainOptions(data=str(pictures)))
     assert boxes is not None
     assert boxes.row.tolist() == [0]
     assert boxes.notes == ("1 boxes of images that are not among the data are not used",)
@@ -193,7 +220,7 @@ def cub(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 def test_cub_says_corner_and_extent_and_its_boxes_are_clipped_with_a_note(cub: Path) -> None:
     options = TrainOptions(data="CUB200", root=str(cub.parent))
-    boxes = read_boxes(read("cub200", None, cub.parent), options)
+    boxes = read_boxes(read(CLASSES, "cub200", root=cub.parent), options)
     assert boxes is not None
     assert boxes.row.tolist() == [0, 1, 2]
     assert in_pixels(boxes) == [[8, 6, 24, 18], [40, 30, 80, 60], [0, 0, 80, 60]]
@@ -201,7 +228,7 @@ def test_cub_says_corner_and_extent_and_its_boxes_are_clipped_with_a_note(cub: P
 
 
 def test_cub_without_its_boxes_has_none_and_damaged_ones_are_named(cub: Path) -> None:
-    dataset, options = read("cub200", None, cub), TrainOptions(data="cub200", root=str(cub))
+    dataset, options = read(CLASSES, "cub200", root=cub), TrainOptions(data="cub200", root=str(cub))
     (cub / "bounding_boxes.txt").write_text("1 8.0 6.0 16.0\n")
     with pytest.raises(UserError, match=r"bounding_boxes\.txt' is damaged"):
         read_boxes(dataset, options)
@@ -210,7 +237,7 @@ def test_cub_without_its_boxes_has_none_and_damaged_ones_are_named(cub: Path) ->
 
 
 def test_a_digit_scene_has_one_box_around_what_was_painted() -> None:
-    dataset = read("digit-scenes", None, Path())
+    dataset = read(CLASSES, "digit-scenes", root=Path())
     boxes = read_boxes(dataset, TrainOptions(data="digit-scenes"))
     assert boxes is not None
     assert isinstance(dataset.images, ArrayImages)
@@ -222,7 +249,7 @@ def test_a_digit_scene_has_one_box_around_what_was_painted() -> None:
 
 
 def test_other_known_data_sets_have_none() -> None:
-    assert read_boxes(read("digits", None, Path()), TrainOptions(data="digits")) is None
+    assert read_boxes(read(CLASSES, "digits", root=Path()), TrainOptions(data="digits")) is None
 
 
 @pytest.mark.data
@@ -232,7 +259,7 @@ def test_the_boxes_of_the_true_birds_lie_inside(tmp_path: Path, shared_data: Pat
         archive.extractall(tmp_path, filter="data")
     folder = tmp_path / "cub50"
     labels = folder / "annotations.csv"
-    dataset: Dataset = read(str(folder), labels, Path())
+    dataset: Dataset = read(CLASSES, str(folder), labels)
     boxes = read_boxes(dataset, TrainOptions(data=str(folder), labels=str(labels)))
     assert boxes is not None
     assert boxes.row.tolist() == list(range(2889))

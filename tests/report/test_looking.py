@@ -19,6 +19,7 @@ from tests.tiny import tiny_experiment, tiny_options, write_tiny
 from torch import nn
 
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
 from fewlabels.errors import UserError
 from fewlabels.models.build import ModelSpec, build
@@ -124,7 +125,7 @@ def test_images_of_few_pixels_have_no_maps(small: RunSummary) -> None:
 
 
 def test_a_network_without_maps_has_no_such_part(tmp_path: Path, root: Path) -> None:
-    prepared, shown = gallery(tmp_path, read("mnist", None, root, False))
+    prepared, shown = gallery(tmp_path, read(CLASSES, "mnist", root=root))
     model = prepared.method.model
     assert len(mapped(shown, model)) == 8
     model.head = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 3))

@@ -1,27 +1,47 @@
 """Domain adaptation: labels from one data set, unlabelled and test images from another with the same classes."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, ArrayImages, Dataset, FileImages, Flip
+from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset, Flip
+from fewlabels.data.labels.classes import CLASSES
+from fewlabels.data.pixels.join import join_images
+from fewlabels.data.read import read
 from fewlabels.errors import UserError, nearest
 
 _FLIPS: tuple[Flip, ...] = ("none", "horizontal", "both")
 
 
+def read_adapted(data: str, labelled_from: str, labels: Path | None, root: Path, skip_bad: bool = False) -> Dataset:
+    """Read the images of one data set and the labels of another, see :func:`adapt`.
+
+    Args:
+        data: folder or name of the data set that gives the unlabelled and the test images.
+        labelled_from: folder or name of the data set that gives the labelled images.
+        labels: CSV for ``data``, as in :func:`fewlabels.data.read.read`.
+        root: the directory of the known data sets.
+        skip_bad: leave out faulty images instead of raising.
+
+    Raises:
+        UserError: one of the two can't be read, both are the same, or they do not go together.
+    """
+    target = read(CLASSES, data, labels, root, skip_bad)
+    if _same(data, labelled_from):
+        raise UserError(f"--labelled-from {labelled_from} names the data set itself; leave it out, or name another")
+    return adapt(target, read(CLASSES, labelled_from, None, root, skip_bad))
+
+
 def adapt(target: Dataset, source: Dataset) -> Dataset:
-    """One data set whose labels are to be had from ``source`` and whose other images are those of ``target``.
+    """Join two data sets: labels come from ``source``, the other images from ``target``.
 
     Rows are the target's training and test images, then the source's labelled training and validation images. Only
-    source images are ``labelable``, and they alone may become validation images; only the target's training images
-    are the unlabelled pool, their labels staying behind for evaluation. The target's validation images and the
-    source's test images are left out. Images of an array come to the target's size (bicubic, with antialiasing), and
-    to RGB where either has colour; files are decoded to one size later. The source's images are named with the name of
-    their data set before them: ``usps/train/000123``.
+    source images are ``labelable`` and may become validation images; only the target's training images are the
+    unlabelled pool, and their labels are used for evaluation alone. The target's validation images and the source's
+    test images are left out. Images in memory are resized to the target's size (bicubic, with antialiasing), and
+    converted to RGB where either has colour; files are resized when they are decoded. The names of the source's images
+    begin with the name of their data set: ``usps/train/000123``.
 
     Args:
         target: its classes keep their order; without any label, it takes the source's classes.
@@ -35,30 +55,26 @@ def adapt(target: Dataset, source: Dataset) -> Dataset:
     _check_classes(target, classes, source)
     ours = np.flatnonzero(target.splits != VAL)
     theirs = np.flatnonzero((source.splits != TEST) & (source.labels != UNLABELLED))
-    if not (target.splits == TRAIN).any():
-        raise UserError(f"{target.name} has no training image, and adapting to it needs some; their labels aren't used")
-    if not (source.splits[theirs] == TRAIN).any():
-        raise UserError(f"{source.name} has no labelled training image to take labels from; name another data set")
+    _check_training_images(target, source, theirs)
     number = np.array([classes.index(name) for name in source.classes], np.int64)
-    images, how = _join(target, ours, source, theirs)
-    paths = [target.paths[row] for row in ours] + [f"{source.name}/{source.paths[row]}" for row in theirs]
-    if len(set(paths)) < len(paths):
-        raise UserError(f"{target.name} has a folder '{source.name}' with images of the same names; rename the folder")
-    notes = [f"{len(theirs)} labelled images come from {source.name}{how}"]
-    if others := len(target) - len(ours):
-        notes.append(f"{others} validation images of {target.name} are not used: labels come from {source.name} alone")
+    images, how = join_images(target, ours, source, theirs)
     return Dataset(
         name=f"{source.name}-to-{target.name}",
         classes=classes,
-        paths=tuple(paths),
+        paths=_join_paths(target, ours, source, theirs),
         splits=np.concatenate([target.splits[ours], source.splits[theirs]]),
         labels=np.concatenate([target.labels[ours], number[source.labels[theirs]]]),
         images=images,
         flip=_FLIPS[min(_FLIPS.index(target.flip), _FLIPS.index(source.flip))],
-        notes=(*target.notes, *(f"{source.name}: {note}" for note in source.notes), *notes),
+        notes=_join_notes(target, len(ours), source, len(theirs), how),
         left_out=(*target.left_out, *(f"{source.name}/{path}" for path in source.left_out)),
         labelable=np.repeat([False, True], [len(ours), len(theirs)]),
     )
+
+
+def _same(data: str, other: str) -> bool:
+    one, two = Path(data), Path(other)
+    return one.resolve() == two.resolve() if one.exists() and two.exists() else data.lower() == other.lower()
 
 
 def _check_classes(target: Dataset, classes: Sequence[str], source: Dataset) -> None:
@@ -70,48 +86,22 @@ def _check_classes(target: Dataset, classes: Sequence[str], source: Dataset) -> 
                 raise UserError(f"{what} ({nearest(name, lacks)})")
 
 
-def _join(
-    target: Dataset, ours: np.ndarray, source: Dataset, theirs: np.ndarray
-) -> tuple[ArrayImages | FileImages, str]:
-    """The images of those rows, and what was done to the source's."""
-    if isinstance(target.images, ArrayImages) and isinstance(source.images, ArrayImages):
-        return _join_arrays(target.images.pixels[ours], source.images.pixels[theirs])
-    if isinstance(target.images, FileImages) and isinstance(source.images, FileImages):
-        return _join_files(target.images, ours, source.images, theirs), ""
-    arrays, files = (target, source) if isinstance(target.images, ArrayImages) else (source, target)
-    raise UserError(
-        f"{arrays.name} is in memory and {files.name} in files, which can't be joined; save {arrays.name} as a folder"
-    )
+def _check_training_images(target: Dataset, source: Dataset, labelled: np.ndarray) -> None:
+    if not (target.splits == TRAIN).any():
+        raise UserError(f"{target.name} has no training image, and adapting to it needs some; their labels aren't used")
+    if not (source.splits[labelled] == TRAIN).any():
+        raise UserError(f"{source.name} has no labelled training image to take labels from; name another data set")
 
 
-def _join_arrays(target: np.ndarray, source: np.ndarray) -> tuple[ArrayImages, str]:
-    (height, width), before = target.shape[1:3], source.shape[1:3]
-    how = ""
-    if before != (height, width):
-        source = _resize(source, height, width)
-        sizes = [f"{h}" if h == w else f"{h} x {w}" for h, w in (before, (height, width))]
-        how = f", resized from {sizes[0]} to {sizes[1]} px"
-    if target.shape[3] != source.shape[3]:
-        how += f", in RGB as {'these' if target.shape[3] == 1 else 'the others'} are"
-        target, source = (np.broadcast_to(pixels, (*pixels.shape[:3], 3)) for pixels in (target, source))
-    return ArrayImages(np.concatenate([target, source])), how
+def _join_paths(target: Dataset, ours: np.ndarray, source: Dataset, theirs: np.ndarray) -> tuple[str, ...]:
+    paths = [target.paths[row] for row in ours] + [f"{source.name}/{source.paths[row]}" for row in theirs]
+    if len(set(paths)) < len(paths):
+        raise UserError(f"{target.name} has a folder '{source.name}' with images of the same names; rename the folder")
+    return tuple(paths)
 
 
-def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(N, H, W, C) uint8 to (N, height, width, C), image by image."""
-    flat = pixels[..., 0] if pixels.shape[3] == 1 else pixels
-    resized = [Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC) for image in flat]
-    return np.stack([np.asarray(image) for image in resized]).reshape(len(pixels), height, width, -1)
-
-
-def _join_files(target: FileImages, ours: np.ndarray, source: FileImages, theirs: np.ndarray) -> FileImages:
-    """Under the folder that holds both."""
-    roots = [target.root.resolve(), source.root.resolve()]
-    top = Path(os.path.commonpath(roots))
-    files = [
-        (root.relative_to(top) / images.files[row]).as_posix()
-        for root, images, rows in zip(roots, (target, source), (ours, theirs), strict=True)
-        for row in rows
-    ]
-    sizes = np.concatenate([target.sizes[ours], source.sizes[theirs]])
-    return FileImages(top, tuple(files), sizes, grey=target.grey and source.grey)
+def _join_notes(target: Dataset, ours: int, source: Dataset, theirs: int, how: str) -> tuple[str, ...]:
+    notes = [f"{theirs} labelled images come from {source.name}{how}"]
+    if others := len(target) - ours:
+        notes.append(f"{others} validation images of {target.name} are not used: labels come from {source.name} alone")
+    return (*target.notes, *(f"{source.name}: {note}" for note in source.notes), *notes)

@@ -1,4 +1,4 @@
-"""What a reader hands over: which images there are, which split each is in, and what is known of each."""
+"""What a reader returns: the images, their splits, and what is known about each."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 UNLABELLED = -1
 PRESENT, ABSENT, UNKNOWN = 1, -1, 0
-"""What a mark of task ``multilabel`` says of one class in one image. In a CSV, though, 0 is absent and -1 unknown."""
+"""Marks of task ``multilabel``: what is known about one class in one image. In a CSV, however, 0 is absent."""
 SPLITS = ("train", "val", "test")
 TRAIN, VAL, TEST = range(3)
 Flip = Literal["none", "horizontal", "both"]
@@ -16,7 +16,7 @@ Flip = Literal["none", "horizontal", "both"]
 
 @dataclass(frozen=True)
 class ArrayImages:
-    """Images that all have one size and are in memory: digits, MNIST, CIFAR-10, a user's own array."""
+    """Images of one size in memory: digits, MNIST, CIFAR-10, a user's own array."""
 
     pixels: np.ndarray
     """(N, H, W, C) uint8, C = 1 or 3."""
@@ -24,7 +24,7 @@ class ArrayImages:
 
 @dataclass(frozen=True)
 class FileImages:
-    """Images that lie in files, already found to be good."""
+    """Images in files that were decoded once and found to be good."""
 
     root: Path
     files: tuple[str, ...]
@@ -35,40 +35,41 @@ class FileImages:
     """No image has colour."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """One row per image, in one order that never changes.
+    """N images in a fixed order, with their splits and labels. Two data sets are equal only if they are one object.
 
-    Task ``classify``: one class per image or none. Task ``multilabel``: for each image and class a mark.
+    What a label is depends on the task, see :class:`fewlabels.data.labels.kind.LabelKind`.
     """
 
     name: str
     classes: tuple[str, ...]
     paths: tuple[str, ...]
-    """The name of each image in the ledger: its relative path, or ``train/000123`` for an image of an array."""
+    """The name of each image in the ledger: its relative path, or ``train/000123`` for an image in memory."""
     splits: np.ndarray
     """(N,) int8: TRAIN, VAL or TEST."""
     labels: np.ndarray
-    """``classify``: (N,) int64: index into ``classes``, or UNLABELLED. ``multilabel``: (N, K) int8: PRESENT, ABSENT or
-    UNKNOWN."""
+    """Task ``classify``: (N,) int64, index into ``classes`` or UNLABELLED. Task ``multilabel``: (N, K) int8, PRESENT,
+    ABSENT or UNKNOWN. Another task: N rows of its own."""
     images: ArrayImages | FileImages
     flip: Flip
-    """Which mirror images are the same thing to a person; never a flip where the reader can't know it is harmless."""
+    """The flips that preserve the label; "none" where the reader can't know that."""
     notes: tuple[str, ...] = ()
-    """What the user should be told about the reading: ignored columns, images left out."""
+    """What the user should know about the data: ignored columns, images left out."""
     left_out: tuple[str, ...] = ()
-    """Faulty images that ``--skip-bad`` went on without; the ledger names them."""
+    """Faulty images that ``--skip-bad`` left out; the ledger names them."""
     labelable: np.ndarray | None = None
     """(N,) bool, or None. None: every training image is in the unlabelled pool, and may be labelled if its label is
-    known. Else the two are apart, as in domain adaptation: only the marked images may be labelled, and only the
-    training images that are not marked are in the pool; their labels are for evaluation alone."""
+    known. Otherwise, as in domain adaptation, only the marked images may be labelled, and only the training images
+    that are not marked are in the pool; the labels of those are for evaluation alone."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def rows(self, split: int) -> np.ndarray:
-        """The row numbers of one split, int64, in order."""
+        """Return the row numbers of one split, int64, ascending."""
         return np.flatnonzero(self.splits == split)
 
     def with_notes(self, *notes: str) -> "Dataset":
+        """Return a copy with further notes."""
         return replace(self, notes=self.notes + notes)

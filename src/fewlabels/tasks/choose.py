@@ -40,11 +40,12 @@ def _guess(options: TrainOptions) -> str:
 
 def has_marks(data: Path, labels: str | None) -> bool:
     """Return whether the data, a folder or a known data set, clearly have several labels per image."""
-    from fewlabels.data.known.multi_label import KNOWN_MARKS_NAMES
-    from fewlabels.data.known.single_label import KNOWN_NAMES
+    from fewlabels.data.known.catalogue import known_names
+    from fewlabels.data.labels.classes import CLASSES
+    from fewlabels.data.labels.marks import MARKS
     from fewlabels.data.labels.marks_csv import is_marks_csv
 
     csv = Path(labels) if labels else data / "labels.csv"
     name = data.as_posix().lower()
-    known = name in KNOWN_MARKS_NAMES and name not in KNOWN_NAMES and not data.exists()
+    known = name in known_names(MARKS) and name not in known_names(CLASSES) and not data.exists()
     return known or (csv.is_file() and is_marks_csv(csv))

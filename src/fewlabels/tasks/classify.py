@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewlabels.data.adapt import read_adapted
 from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, draw, split_names
 from fewlabels.data.true_boxes import TrueBoxes
@@ -37,6 +39,7 @@ class Classify(Task):
     """``Dataset.labels`` are (N,) int64: the class, or UNLABELLED."""
 
     name = "classify"
+    label_kind = CLASSES
     columns = ("path", "split", "given", "label", "confidence", "accepted")
     formats = ("csv", "label-studio", "folder")
 
@@ -45,7 +48,9 @@ class Classify(Task):
         _refuse_marks(options, self.name)
         labels = Path(options.labels) if options.labels else None
         root, source = Path(options.root), options.labelled_from
-        return read(options.data, labels, root, options.skip_bad, labelled_from=source)
+        if source is not None:
+            return read_adapted(options.data, source, labels, root, options.skip_bad)
+        return read(self.label_kind, options.data, labels, root, options.skip_bad)
 
     def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
         """Draw the run's labels, and check that an unlabelled pool is left."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, Dataset
 from fewlabels.data.labels.known_proportion import drop_marks
-from fewlabels.data.read_marks import read_marks
+from fewlabels.data.labels.marks import MARKS
+from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
@@ -36,6 +37,7 @@ class MultiLabel(Task):
     """``Dataset.labels`` are (N, K) int8 marks: PRESENT, ABSENT or UNKNOWN."""
 
     name = "multilabel"
+    label_kind = MARKS
     columns = ("path", "split", "class", "given", "label", "confidence", "accepted")
     formats = ("csv", "label-studio")
     least_batch = 32
@@ -44,7 +46,7 @@ class MultiLabel(Task):
     def read(self, options: TrainOptions) -> Dataset:
         """Read a folder with a CSV of marks, or a known data set."""
         labels = Path(options.labels) if options.labels else None
-        return read_marks(options.data, labels, Path(options.root), options.skip_bad)
+        return read(self.label_kind, options.data, labels, Path(options.root), options.skip_bad)
 
     def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
         """Keep the requested share of the marks of all training images; validation images keep all of theirs.

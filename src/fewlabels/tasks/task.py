@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.dataset import Dataset
+from fewlabels.data.labels.kind import LabelKind
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
@@ -43,6 +44,8 @@ class Task(ABC):
     """A task, one object without state; a run calls its methods in the order given here."""
 
     name: ClassVar[str]
+    label_kind: ClassVar[LabelKind[Any]]
+    """What a label is in the data of this task."""
     columns: ClassVar[tuple[str, ...]]
     """Columns of the ledger, labels.csv."""
     formats: ClassVar[tuple[str, ...]] = ("csv",)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.data.pixels import array_cache
-from fewlabels.data.pixels.cache import cache_folder
+from fewlabels.data.pixels.cache_folder import cache_folder
 from fewlabels.data.pixels.store import MemoryStore
 from fewlabels.models.classifier import Classifier
 from fewlabels.training.images import Images
@@ -31,11 +31,11 @@ class EmbeddingCache:
         if self._base is None:
             return make()
         file = self._place(rows, (*what, kind.shape, kind.dtype))
-        found = array_cache.load(file, (len(rows), *kind.shape), str(kind.dtype).removeprefix("torch."))
+        found = array_cache.load_array(file, (len(rows), *kind.shape), str(kind.dtype).removeprefix("torch."))
         if found is not None:
             return torch.from_numpy(found)
         made = make()
-        array_cache.save(file, made.numpy())
+        array_cache.save_array(file, made.numpy())
         return made
 
     def _place(self, rows: Tensor, what: tuple[object, ...]) -> Path:

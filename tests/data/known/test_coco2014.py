@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fewlabels.data.dataset import TEST, TRAIN
-from fewlabels.data.read_marks import read_marks
+from fewlabels.data.labels.marks import MARKS
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 CATEGORIES = [
@@ -42,7 +43,7 @@ def coco(tmp_path: Path, paint) -> Path:
 
 @pytest.mark.parametrize("folder", [".", "coco"])
 def test_annotations_become_marks_with_classes_by_number_and_images_in_the_files_order(coco: Path, folder: str) -> None:
-    dataset = read_marks("coco2014", None, coco / folder)
+    dataset = read(MARKS, "coco2014", root=coco / folder)
     assert (dataset.name, dataset.classes) == ("coco2014", ("person", "car", "cat"))
     assert dataset.paths == (
         "train2014/COCO_train2014_000000000009.jpg",
@@ -66,19 +67,19 @@ def test_annotations_become_marks_with_classes_by_number_and_images_in_the_files
 def test_impossible_annotations_are_named(coco: Path, annotations: list, categories: list | None, words: str) -> None:
     save(coco / "coco", "val2014", (7,), annotations, categories)
     with pytest.raises(UserError, match=rf"instances_val2014\.json.*{words}"):
-        read_marks("coco2014", None, coco)
+        read(MARKS, "coco2014", root=coco)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"images": [', b"\xff\xfe"])
 def test_a_file_that_is_none_is_named(coco: Path, content: bytes) -> None:
     (coco / "coco/annotations/instances_train2014.json").write_bytes(content)
     with pytest.raises(UserError, match=r"instances_train2014\.json' is damaged"):
-        read_marks("coco2014", None, coco)
+        read(MARKS, "coco2014", root=coco)
 
 
 def test_missing_files_are_named_with_the_way_out(coco: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"instances_train2014\.json' for the data set 'coco2014'; .*--root"):
-        read_marks("coco2014", None, tmp_path / "elsewhere")
+        read(MARKS, "coco2014", root=tmp_path / "elsewhere")
     (coco / "coco/annotations/instances_val2014.json").unlink()
     with pytest.raises(UserError, match=r"instances_val2014\.json"):
-        read_marks("coco2014", None, coco)
+        read(MARKS, "coco2014", root=coco)

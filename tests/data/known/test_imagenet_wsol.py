@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewlabels.data.dataset import SPLITS
-from fewlabels.data.labels.folder import read_folder
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
@@ -35,7 +35,7 @@ def imagenet(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 
 def boxes_in(root: Path) -> TrueBoxes:
-    found = read_boxes(read("imagenet", None, root), TrainOptions(data="imagenet", root=str(root)))
+    found = read_boxes(read(CLASSES, "imagenet", root=root), TrainOptions(data="imagenet", root=str(root)))
     assert found is not None
     return found
 
@@ -45,7 +45,7 @@ def test_the_official_validation_part_is_test_and_the_classes_are_wnids(imagenet
     for part in ("train", "val") if place else ():
         (imagenet / place).mkdir(parents=True, exist_ok=True)
         (imagenet / part).rename(imagenet / place / part)
-    dataset = read("imagenet", None, imagenet)
+    dataset = read(CLASSES, "imagenet", root=imagenet)
     assert (dataset.name, dataset.classes) == ("imagenet", ("n01440764", "n01443537"))
     given = zip(dataset.paths, dataset.labels.tolist(), dataset.splits.tolist(), strict=True)
     assert {(path, label, SPLITS[split]) for path, label, split in given} == {
@@ -70,7 +70,9 @@ def test_smaller_copies_of_the_images_keep_their_boxes(imagenet: Path) -> None:
 
 def test_without_the_list_there_are_no_boxes(imagenet: Path) -> None:
     (imagenet / "metadata/ILSVRC/test/localization.txt").unlink()
-    assert read_boxes(read("imagenet", None, imagenet), TrainOptions(data="imagenet", root=str(imagenet))) is None
+    assert (
+        read_boxes(read(CLASSES, "imagenet", root=imagenet), TrainOptions(data="imagenet", root=str(imagenet))) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,10 +101,10 @@ def test_such_a_list_may_be_named_for_the_birds_whose_images_lie_a_folder_deeper
         paint(path, size=(80, 60))
     folder, file = tmp_path / "data", tmp_path / "localization.txt"
     file.write_text("001.Albatross/2.jpg,8,6,16,12\n002.Not_here/1.jpg,1,1,2,2\n")
-    boxes = read_boxes(read_folder(folder), TrainOptions(data=str(folder), boxes=str(file)))
+    boxes = read_boxes(read(CLASSES, str(folder)), TrainOptions(data=str(folder), boxes=str(file)))
     assert boxes is not None
     assert (boxes.row.tolist(), boxes.corners.tolist()) == ([1], [[0.1, 0.1, 0.2, 0.2]])
     assert boxes.notes == ("1 boxes of images that are not among the data are not used",)
     file.write_text("002.Not_here/1.jpg,1,1,2,2\n")
     with pytest.raises(UserError, match=r"localization\.txt' names no image of data \(first '002\.Not_here/1\.jpg'\)"):
-        read_boxes(read_folder(folder), TrainOptions(data=str(folder), boxes=str(file)))
+        read_boxes(read(CLASSES, str(folder)), TrainOptions(data=str(folder), boxes=str(file)))

@@ -12,6 +12,7 @@ from scipy.io import savemat
 
 from fewlabels.data.check import check
 from fewlabels.data.dataset import SPLITS, Dataset, FileImages
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.labels.faults import DataFaults
 from fewlabels.data.pixels import scan
 from fewlabels.data.read import read
@@ -95,7 +96,7 @@ def car_ims(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 @pytest.mark.parametrize("root", ["..", "."], ids=["the folder above", "the folder itself"])
 def test_birds_have_the_official_split_and_classes(cub: Path, root: str) -> None:
-    dataset = read("cub200", None, cub / root)
+    dataset = read(CLASSES, "cub200", root=cub / root)
     assert (dataset.name, dataset.classes, dataset.flip, dataset.notes) == ("cub200", BIRDS, "horizontal", ())
     assert rows(dataset) == {
         f"images/{BIRDS[0]}/Bird_7.jpg": (BIRDS[0], "train"),
@@ -110,14 +111,14 @@ def test_images_stay_files_and_their_sizes_are_upright(cub: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.open(file).copy().save(file, exif=exif)
-    images = read("cub200", None, cub).images
+    images = read(CLASSES, "cub200", root=cub).images
     assert isinstance(images, FileImages)
     assert (images.root / images.files[0]).samefile(file)
     assert images.sizes[:2].tolist() == [[80, 90], [90, 80]]
 
 
 def test_cars_in_the_devkit_keep_the_official_order_of_classes(devkit: Path) -> None:
-    dataset = read("cars", None, devkit)
+    dataset = read(CLASSES, "cars", root=devkit)
     assert dataset.classes == CARS
     assert rows(dataset) == {
         "cars_train/00001.jpg": (CARS[1], "train"),
@@ -129,11 +130,11 @@ def test_cars_in_the_devkit_keep_the_official_order_of_classes(devkit: Path) -> 
 def test_the_test_list_may_lie_beside_the_devkit(devkit: Path) -> None:
     name = "cars_test_annos_withlabels.mat"
     (devkit / "devkit" / name).rename(devkit / name)
-    assert len(read("cars", None, devkit)) == 3
+    assert len(read(CLASSES, "cars", root=devkit)) == 3
 
 
 def test_cars_in_one_folder(car_ims: Path) -> None:
-    assert rows(read("cars", None, car_ims)) == {
+    assert rows(read(CLASSES, "cars", root=car_ims)) == {
         "car_ims/000001.jpg": (CARS[1], "train"),
         "car_ims/000002.jpg": (CARS[0], "train"),
         "car_ims/000003.jpg": (CARS[0], "test"),
@@ -143,16 +144,16 @@ def test_cars_in_one_folder(car_ims: Path) -> None:
 def test_a_listed_image_that_is_not_there_is_a_fault(cub: Path) -> None:
     (cub / f"images/{BIRDS[0]}/Bird_8.jpg").unlink()
     with pytest.raises(DataFaults, match=r"^images\.txt row 2: no image 'images/001.*8\.jpg'"):
-        read("cub200", None, cub)
-    assert len(read("cub200", None, cub, skip_bad=True)) == 3
+        read(CLASSES, "cub200", root=cub)
+    assert len(read(CLASSES, "cub200", root=cub, skip_bad=True)) == 3
 
 
 def test_a_damaged_image_is_a_fault_and_can_be_left_out(cub: Path) -> None:
     path = f"images/{BIRDS[0]}/Bird_8.jpg"
     (cub / path).write_bytes((cub / path).read_bytes()[:300])
     with pytest.raises(DataFaults, match="truncated"):
-        read("cub200", None, cub)
-    dataset = read("cub200", None, cub, skip_bad=True)
+        read(CLASSES, "cub200", root=cub)
+    dataset = read(CLASSES, "cub200", root=cub, skip_bad=True)
     assert dataset.left_out == (path,)
     assert path not in dataset.paths
 
@@ -160,30 +161,30 @@ def test_a_damaged_image_is_a_fault_and_can_be_left_out(cub: Path) -> None:
 def test_a_training_copy_of_a_test_image_is_a_leak_here_too(cub: Path) -> None:
     shutil.copy(cub / f"images/{BIRDS[0]}/Bird_8.jpg", cub / f"images/{BIRDS[0]}/Bird_7.jpg")
     with pytest.raises(DataFaults, match=r"the same bytes as .* in test"):
-        read("cub200", None, cub)
+        read(CLASSES, "cub200", root=cub)
 
 
 def test_more_faults_name_the_command_that_lists_them(cub: Path) -> None:
     for path in (f"{BIRDS[0]}/Bird_8.jpg", f"{BIRDS[1]}/Bird_7.jpg"):  # those for test
         (cub / "images" / path).write_bytes(b"")
     with pytest.raises(DataFaults, match=rf"1 more; `fewlabels check cub200 --root {cub}` lists all"):
-        read("cub200", None, cub)
-    report = check("cub200", None, cub)
+        read(CLASSES, "cub200", root=cub)
+    report = check(CLASSES, "cub200", root=cub)
     assert len(report.faults) == 2
     assert report.lines()[-2].startswith("cub200: 2 images: 2 labelled and 0 unlabelled for training; 2 classes")
 
 
 def test_images_that_no_list_names_are_not_used(cub: Path, paint: Callable[..., Path]) -> None:
     paint(f"CUB_200_2011/images/{BIRDS[0]}/own.jpg")
-    dataset = read("cub200", None, cub)
+    dataset = read(CLASSES, "cub200", root=cub)
     assert len(dataset) == 4
     assert dataset.notes == ("1 images that the official lists do not name are not used",)
 
 
 def test_images_that_were_looked_at_are_remembered(cub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = read("cub200", None, cub)
+    first = read(CLASSES, "cub200", root=cub)
     monkeypatch.setattr(scan, "decode", lambda path: pytest.fail(f"{path} is decoded again"))
-    assert read("cub200", None, cub).paths == first.paths
+    assert read(CLASSES, "cub200", root=cub).paths == first.paths
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_a_list_that_is_not_what_its_name_says_is_named(cub: Path, name: str, te
     (cub / f"{name}.txt").write_text(text, encoding="latin-1")
     file = "image_class_labels" if name == "classes" else name  # where the class that is not there stands
     with pytest.raises(UserError, match=rf"{file}\.txt.*{words}") as caught:
-        read("cub200", None, cub)
+        read(CLASSES, "cub200", root=cub)
     assert "\n" not in str(caught.value)
 
 
@@ -211,7 +212,7 @@ def test_a_list_that_is_not_what_its_name_says_is_named(cub: Path, name: str, te
 def test_a_matlab_file_that_is_none_is_named(devkit: Path, name: str, content: bytes) -> None:
     (devkit / f"devkit/{name}.mat").write_bytes(content)
     with pytest.raises(UserError, match=rf"{name}\.mat' is damaged"):
-        read("cars", None, devkit)
+        read(CLASSES, "cars", root=devkit)
 
 
 def test_a_truncated_matlab_file_is_named_wherever_it_ends(devkit: Path) -> None:
@@ -220,14 +221,14 @@ def test_a_truncated_matlab_file_is_named_wherever_it_ends(devkit: Path) -> None
     for end in range(0, len(whole) - 8, 97):
         file.write_bytes(whole[:end])
         with pytest.raises(UserError, match=r"cars_train_annos\.mat' is damaged"):
-            read("cars", None, devkit)
+            read(CLASSES, "cars", root=devkit)
 
 
 def test_the_test_list_without_classes_will_not_do(devkit: Path) -> None:
     test = annotations(**boxes(1), fname=["00001.jpg"])
     savemat(devkit / "devkit/cars_test_annos_withlabels.mat", {"annotations": test})
     with pytest.raises(UserError, match=r"cars_test_annos_withlabels\.mat' is damaged or not what.*class"):
-        read("cars", None, devkit)
+        read(CLASSES, "cars", root=devkit)
 
 
 @pytest.mark.parametrize(
@@ -244,14 +245,14 @@ def test_the_test_list_without_classes_will_not_do(devkit: Path) -> None:
 def test_impossible_annotations_are_named(car_ims: Path, change: dict, words: str) -> None:
     single(car_ims, **change)
     with pytest.raises(UserError, match=rf"cars_annos\.mat' is damaged.*{words}"):
-        read("cars", None, car_ims)
+        read(CLASSES, "cars", root=car_ims)
 
 
 @pytest.mark.parametrize("path", ["../000001.jpg", "/etc/passwd", "car_ims/../../x.jpg"])
 def test_a_path_out_of_the_folder_is_a_fault(car_ims: Path, path: str) -> None:
     single(car_ims, relative_im_path=[path, "car_ims/000002.jpg", "car_ims/000003.jpg"])
     with pytest.raises(DataFaults, match=r"cars_annos\.mat row 1: .*(leads out|absolute)"):
-        read("cars", None, car_ims)
+        read(CLASSES, "cars", root=car_ims)
 
 
 def test_missing_folders_of_images_are_named(cub: Path, devkit: Path) -> None:
@@ -259,10 +260,10 @@ def test_missing_folders_of_images_are_named(cub: Path, devkit: Path) -> None:
     shutil.rmtree(devkit / "cars_test")
     for name, root, folder in (("cub200", cub, cub / "images"), ("cars", devkit, devkit / "cars_test")):
         with pytest.raises(UserError, match=rf"no folder '{folder}'.*--root"):
-            read(name, None, root)
+            read(CLASSES, name, root=root)
 
 
 def test_the_single_list_without_its_images_says_so(car_ims: Path) -> None:
     shutil.rmtree(car_ims / "car_ims")
     with pytest.raises(UserError, match=r"no file '.*cars_train_annos\.mat'.*'car_ims'"):
-        read("cars", None, car_ims)
+        read(CLASSES, "cars", root=car_ims)

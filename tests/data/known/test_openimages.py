@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from fewlabels.data.dataset import TEST, TRAIN, VAL
-from fewlabels.data.read_marks import read_marks
+from fewlabels.data.labels.marks import MARKS
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 HEAD = "ImageID,Source,LabelName,Confidence\n"
@@ -34,21 +35,21 @@ def images(tmp_path: Path, paint) -> Path:
 
 
 def test_verified_labels_come_before_the_machines_which_only_training_images_have(images: Path) -> None:
-    dataset = read_marks("openimages", None, images)
+    dataset = read(MARKS, "openimages", root=images)
     assert dataset.paths == ("train/aa.jpg", "train/bb.jpg", "validation/cc.jpg", "test/dd.jpg")
     assert dataset.splits.tolist() == [TRAIN, TRAIN, VAL, TEST]
     assert dataset.labels.tolist() == [[1, -1, 1], [0, 0, 0], [0, 1, 0], [-1, 0, 0]]
 
 
 def test_classes_have_their_names_and_equal_names_their_codes(images: Path) -> None:
-    assert read_marks("openimages", None, images).classes == ("Lemon, lime", "Cat (/m/2)", "Cat (/m/3)")
+    assert read(MARKS, "openimages", root=images).classes == ("Lemon, lime", "Cat (/m/2)", "Cat (/m/3)")
     (images / "2017_11/class-descriptions.csv").unlink()
-    assert read_marks("openimages", None, images).classes == ("/m/1", "/m/2", "/m/3")
+    assert read(MARKS, "openimages", root=images).classes == ("/m/1", "/m/2", "/m/3")
 
 
 def test_without_the_machines_file_there_are_verified_labels_alone(images: Path) -> None:
     (images / "2017_11/train/annotations-machine.csv").unlink()
-    assert read_marks("openimages", None, images).labels[0].tolist() == [1, -1, 0]
+    assert read(MARKS, "openimages", root=images).labels[0].tolist() == [1, -1, 0]
 
 
 def test_images_may_lie_beside_the_lists_and_a_split_may_be_left_out(images: Path) -> None:
@@ -58,7 +59,7 @@ def test_images_may_lie_beside_the_lists_and_a_split_may_be_left_out(images: Pat
         (images / part).rmdir()
     (images / "validation/cc.jpg").unlink()
     for root in (images, images / "2017_11"):
-        assert read_marks("openimages", None, root).paths == ("train/aa.jpg", "train/bb.jpg", "test/dd.jpg")
+        assert read(MARKS, "openimages", root=root).paths == ("train/aa.jpg", "train/bb.jpg", "test/dd.jpg")
 
 
 @pytest.mark.parametrize(
@@ -73,16 +74,16 @@ def test_images_may_lie_beside_the_lists_and_a_split_may_be_left_out(images: Pat
 def test_a_damaged_list_is_named(images: Path, text: str, words: str) -> None:
     (images / "2017_11/train/annotations-machine.csv").write_text(text)
     with pytest.raises(UserError, match=rf"annotations-machine\.csv.*{words}"):
-        read_marks("openimages", None, images)
+        read(MARKS, "openimages", root=images)
 
 
 def test_what_is_missing_is_named_with_the_way_out(images: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"classes-trainable\.txt' for the data set 'openimages'; .*--root"):
-        read_marks("openimages", None, tmp_path / "elsewhere")
+        read(MARKS, "openimages", root=tmp_path / "elsewhere")
     (images / "2017_11/train/annotations-human.csv").unlink()
     with pytest.raises(UserError, match=r"annotations-human\.csv' for the data set 'openimages'"):
-        read_marks("openimages", None, images)
+        read(MARKS, "openimages", root=images)
     for file in images.glob("*/*.jpg"):
         file.unlink()
     with pytest.raises(UserError, match=r"no image in train/.* 'openimages'; put .*--root"):
-        read_marks("openimages", None, images)
+        read(MARKS, "openimages", root=images)

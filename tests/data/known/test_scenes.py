@@ -1,6 +1,5 @@
 """Digit scenes: what is in them, where, and that the splits share nothing."""
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
 
@@ -11,7 +10,8 @@ from torchvision.ops import box_iou
 
 from fewlabels.data.dataset import TEST, TRAIN, ArrayImages, Dataset
 from fewlabels.data.known.scenes import Scenes, draw_scenes
-from fewlabels.data.known.single_label import known
+from fewlabels.data.labels.classes import CLASSES
+from fewlabels.data.read import read
 
 SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 BACKGROUND_ONLY = (0, 0)
@@ -120,9 +120,7 @@ def test_the_classes_are_balanced(digits: tuple[int, int], tolerance: float) -> 
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    result = known("digit-scenes", Path())
-    assert isinstance(result, Dataset)
-    return result
+    return read(CLASSES, "digit-scenes")
 
 
 def test_the_known_data_set_has_one_digit_per_image_and_must_not_be_mirrored(dataset: Dataset) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewlabels.data.dataset import SPLITS
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.labels.faults import DataFaults
 from fewlabels.data.read import read
 from fewlabels.data.true_boxes import read_boxes
@@ -39,7 +40,7 @@ def tiny(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 @pytest.mark.parametrize("root", ["..", "."], ids=["the folder above", "the folder itself"])
 def test_val_is_the_test_split_and_the_classes_are_words_in_the_order_of_the_wnids(tiny: Path, root: str) -> None:
-    dataset = read("tiny-imagenet", None, tiny / root)
+    dataset = read(CLASSES, "tiny-imagenet", root=tiny / root)
     assert (dataset.name, dataset.flip, dataset.notes) == ("tiny-imagenet", "horizontal", ())
     assert dataset.classes == ("Egyptian cat", "reel", "volleyball")
     given = zip(dataset.paths, dataset.labels.tolist(), dataset.splits.tolist(), strict=True)
@@ -51,11 +52,11 @@ def test_val_is_the_test_split_and_the_classes_are_words_in_the_order_of_the_wni
 
 def test_classes_of_the_same_word_are_told_apart_by_their_wnids(tiny: Path) -> None:
     (tiny / "words.txt").write_text("n02124075\tcrane, a bird\nn04067472\tCrane\nn04540053\tdam, dike\n")
-    assert read("tiny-imagenet", None, tiny).classes == ("crane (n02124075)", "Crane (n04067472)", "dam")
+    assert read(CLASSES, "tiny-imagenet", root=tiny).classes == ("crane (n02124075)", "Crane (n04067472)", "dam")
 
 
 def test_the_boxes_of_both_parts_are_the_official_integers_and_some_have_no_area(tiny: Path) -> None:
-    dataset = read("tiny-imagenet", None, tiny)
+    dataset = read(CLASSES, "tiny-imagenet", root=tiny)
     boxes = read_boxes(dataset, TrainOptions(data="tiny-imagenet", root=str(tiny)))
     assert boxes is not None
     assert boxes.row.tolist() == list(range(9))
@@ -68,13 +69,13 @@ def test_the_boxes_of_both_parts_are_the_official_integers_and_some_have_no_area
 def test_the_labels_are_read_without_the_boxes(tiny: Path) -> None:
     for file in tiny.glob("train/*/*_boxes.txt"):
         file.unlink()
-    assert len(read("tiny-imagenet", None, tiny)) == 9
+    assert len(read(CLASSES, "tiny-imagenet", root=tiny)) == 9
 
 
 def test_a_listed_image_that_is_not_there_is_a_fault(tiny: Path) -> None:
     (tiny / "val/images/val_1.JPEG").unlink()
     with pytest.raises(DataFaults, match=r"^val_annotations\.txt row 2: no image 'val/images/val_1\.JPEG'"):
-        read("tiny-imagenet", None, tiny)
+        read(CLASSES, "tiny-imagenet", root=tiny)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +92,11 @@ def test_a_listed_image_that_is_not_there_is_a_fault(tiny: Path) -> None:
 def test_a_list_that_is_not_what_its_name_says_is_named(tiny: Path, name: str, text: str, words: str) -> None:
     (tiny / name).write_text(text)
     with pytest.raises(UserError, match=rf"{name}' is damaged.*{words}"):
-        read("tiny-imagenet", None, tiny)
+        read(CLASSES, "tiny-imagenet", root=tiny)
 
 
 def test_a_damaged_list_of_boxes_is_named(tiny: Path) -> None:
-    dataset = read("tiny-imagenet", None, tiny)
+    dataset = read(CLASSES, "tiny-imagenet", root=tiny)
     (tiny / f"train/{WNIDS[0]}/{WNIDS[0]}_boxes.txt").write_text("a.JPEG\t1\t2\tx\t4\n")
     with pytest.raises(UserError, match=rf"{WNIDS[0]}_boxes\.txt' is damaged.*'x'"):
         read_boxes(dataset, TrainOptions(data="tiny-imagenet", root=str(tiny)))

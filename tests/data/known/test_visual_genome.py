@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fewlabels.data.dataset import TEST, TRAIN
-from fewlabels.data.read_marks import read_marks
+from fewlabels.data.labels.marks import MARKS
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 
@@ -29,7 +30,7 @@ def genome(tmp_path: Path, paint) -> Path:
 
 @pytest.mark.parametrize("folder", [".", "visual-genome"])
 def test_a_class_is_present_where_an_object_has_its_name(genome: Path, folder: str) -> None:
-    dataset = read_marks("visual-genome", None, genome / folder)
+    dataset = read(MARKS, "visual-genome", root=genome / folder)
     assert dataset.classes == ("tree", "hot dog", "dog")
     assert dataset.paths == ("VG_100K/7.jpg", "VG_100K/5.jpg", "VG_100K_2/6.jpg")
     assert dataset.labels.tolist() == [[1, -1, 1], [-1, -1, -1], [-1, -1, -1]]
@@ -38,18 +39,18 @@ def test_a_class_is_present_where_an_object_has_its_name(genome: Path, folder: s
 
 def test_classes_may_be_synsets(genome: Path) -> None:
     (genome / "visual-genome/categories.txt").write_text("tree.n.01\n")
-    assert read_marks("visual-genome", None, genome).labels.tolist() == [[1], [-1], [1]]
+    assert read(MARKS, "visual-genome", root=genome).labels.tolist() == [[1], [-1], [1]]
 
 
 def test_the_first_version_of_the_file_numbers_its_images_otherwise(genome: Path) -> None:
     found = [entry(image, ("tree", ""), key="id") for image in (5, 6, 7)]
     (genome / "visual-genome/objects.json").write_text(json.dumps(found))
-    assert (read_marks("visual-genome", None, genome).labels[:, 0] == 1).all()
+    assert (read(MARKS, "visual-genome", root=genome).labels[:, 0] == 1).all()
 
 
 def test_without_a_list_of_test_images_all_are_for_training_and_it_says_so(genome: Path) -> None:
     (genome / "visual-genome/test.txt").unlink()
-    dataset = read_marks("visual-genome", None, genome)
+    dataset = read(MARKS, "visual-genome", root=genome)
     assert dataset.splits.tolist() == [TRAIN] * 3
     assert "without 'test.txt'" in dataset.notes[0]
 
@@ -57,7 +58,7 @@ def test_without_a_list_of_test_images_all_are_for_training_and_it_says_so(genom
 def test_the_list_of_classes_is_the_users_to_give(genome: Path) -> None:
     (genome / "visual-genome/categories.txt").unlink()
     with pytest.raises(UserError, match=r"categories\.txt' for the data set 'visual-genome' .*not public.*--root"):
-        read_marks("visual-genome", None, genome)
+        read(MARKS, "visual-genome", root=genome)
 
 
 @pytest.mark.parametrize(
@@ -75,4 +76,4 @@ def test_the_list_of_classes_is_the_users_to_give(genome: Path) -> None:
 def test_a_damaged_file_is_named(genome: Path, name: str, text: str, words: str) -> None:
     (genome / "visual-genome" / name).write_text(text)
     with pytest.raises(UserError, match=rf"{name.replace('.', '[.]')}.*{words}"):
-        read_marks("visual-genome", None, genome)
+        read(MARKS, "visual-genome", root=genome)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from fewlabels.data.check import check
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN
 from fewlabels.data.known.class_names import VOC
 from fewlabels.data.labels.faults import DataFaults
-from fewlabels.data.read_marks import check_marks, read_marks
+from fewlabels.data.labels.marks import MARKS
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 IMAGES = {"trainval": ("000012", "000005"), "test": ("000001",)}
@@ -35,14 +37,14 @@ def listing(voc: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("folder", [".", "VOCdevkit", "VOCdevkit/VOC2007"])
 def test_trainval_is_for_training_and_test_for_test_in_the_order_of_the_lists(voc: Path, folder: str) -> None:
-    dataset = read_marks("voc2007", None, voc / folder)
+    dataset = read(MARKS, "voc2007", root=voc / folder)
     assert (dataset.name, dataset.classes, dataset.flip) == ("voc2007", VOC, "horizontal")
     assert dataset.paths == tuple(f"JPEGImages/{image}.jpg" for image in ("000012", "000005", "000001"))
     assert dataset.splits.tolist() == [TRAIN, TRAIN, TEST]
 
 
 def test_a_class_is_present_absent_or_where_all_are_difficult_unknown(voc: Path) -> None:
-    labels = read_marks("VOC2007", None, voc).labels
+    labels = read(MARKS, "VOC2007", root=voc).labels
     for row, name, mark in ((0, "car", PRESENT), (1, "car", UNKNOWN), (2, "cat", PRESENT)):
         expected = [ABSENT] * 20
         expected[VOC.index(name)] = mark
@@ -67,15 +69,15 @@ def test_there_are_twenty_classes_in_alphabetical_order() -> None:
 def test_a_damaged_list_is_named(voc: Path, name: str, text: str, words: str) -> None:
     listing(voc, name).write_text(text)
     with pytest.raises(UserError, match=rf"{name}\.txt.*{words}"):
-        read_marks("voc2007", None, voc)
+        read(MARKS, "voc2007", root=voc)
 
 
 def test_a_missing_part_is_named_with_the_way_out(voc: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"aeroplane_trainval\.txt' for the data set 'voc2007'; .*--root"):
-        read_marks("voc2007", None, tmp_path / "elsewhere")
+        read(MARKS, "voc2007", root=tmp_path / "elsewhere")
     listing(voc, "sofa_test").unlink()
     with pytest.raises(UserError, match=r"no file '.*sofa_test\.txt'.*VOCtest.*--root"):
-        read_marks("voc2007", None, voc)
+        read(MARKS, "voc2007", root=voc)
 
 
 def test_missing_and_damaged_images_are_faults_that_can_be_left_out(voc: Path) -> None:
@@ -83,6 +85,6 @@ def test_missing_and_damaged_images_are_faults_that_can_be_left_out(voc: Path) -
     (images / "000005.jpg").unlink()
     (images / "000012.jpg").write_bytes(b"")
     with pytest.raises(DataFaults, match=rf"`fewlabels check voc2007 --root {voc}`"):
-        read_marks("voc2007", None, voc)
-    assert len(check_marks("voc2007", None, voc).faults) == 2
-    assert read_marks("voc2007", None, voc, skip_bad=True).paths == ("JPEGImages/000001.jpg",)
+        read(MARKS, "voc2007", root=voc)
+    assert len(check(MARKS, "voc2007", root=voc).faults) == 2
+    assert read(MARKS, "voc2007", root=voc, skip_bad=True).paths == ("JPEGImages/000001.jpg",)

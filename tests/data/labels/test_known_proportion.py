@@ -1,13 +1,10 @@
-"""Known proportions: drawn as the published protocol does, for training images alone."""
-
-from dataclasses import replace
-from pathlib import Path
+"""Known proportions: drawn as the published protocol does."""
 
 import numpy as np
 import pytest
 
-from fewlabels.data.dataset import TEST, TRAIN, UNKNOWN, ArrayImages, Dataset
-from fewlabels.data.labels.known_proportion import drop_marks, with_known_proportion
+from fewlabels.data.dataset import UNKNOWN
+from fewlabels.data.labels.known_proportion import drop_marks
 from fewlabels.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -56,20 +53,3 @@ def test_the_seed_decides_and_numpys_global_generator_is_left_alone() -> None:
 def test_impossible_wishes_are_user_errors(proportion: float, seed: int) -> None:
     with pytest.raises(UserError, match=r"--known-proportion|--label-seed"):
         drop_marks(LABELS, proportion, seed)
-
-
-def test_only_training_marks_are_dropped_whatever_lies_between(tmp_path: Path) -> None:
-    splits = np.where(np.arange(400) % 4 == 1, TEST, TRAIN).astype(np.int8)
-    dataset = Dataset(
-        "x",
-        tuple("abcdefghijklmnopqrst"),
-        tuple(map(str, range(400))),
-        splits,
-        LABELS,
-        ArrayImages(np.zeros(0)),
-        "none",
-    )
-    partial = with_known_proportion(dataset, 0.5, 0)
-    np.testing.assert_array_equal(partial.labels[splits == TEST], LABELS[splits == TEST])
-    np.testing.assert_array_equal(partial.labels[splits == TRAIN], drop_marks(LABELS[splits == TRAIN], 0.5, 0))
-    assert replace(partial, labels=LABELS) == dataset

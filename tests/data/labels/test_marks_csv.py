@@ -3,20 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL
-from fewlabels.data.labels.marks import Marks
+from fewlabels.data.labels.annotations import Annotations
 from fewlabels.data.labels.marks_csv import is_marks_csv, read_marks_csv
 from fewlabels.errors import UserError
 
 FILES = ["a.png", "b.png", "sub/c.png", "d.png"]
-Read = Callable[[str | bytes], Marks]
+Read = Callable[[str | bytes], Annotations[np.ndarray]]
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def read(content: str | bytes) -> Marks:
+    def read(content: str | bytes) -> Annotations[np.ndarray]:
         file = tmp_path / "labels.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return read_marks_csv(file, FILES)
@@ -24,11 +25,11 @@ def read(tmp_path: Path) -> Read:
     return read
 
 
-def table(marks: Marks) -> dict[str, tuple[list[int], int]]:
-    return {path: (told.marks.tolist(), told.split) for path, told in marks.given.items()}
+def table(marks: Annotations[np.ndarray]) -> dict[str, tuple[list[int], int]]:
+    return {path: (told.label.tolist(), told.split) for path, told in marks.images.items() if told.label is not None}
 
 
-def only_fault(marks: Marks) -> str:
+def only_fault(marks: Annotations[np.ndarray]) -> str:
     assert len(marks.faults) == 1, marks.faults
     return str(marks.faults[0])
 
@@ -114,7 +115,7 @@ def test_a_bad_row_of_the_wide_form_is_named_by_its_line(read: Read, row: str, w
         ("a.png,cat,1,val", ["'a.png' is val here but test in labels.csv row 3"]),
         ("x.png,cat,1", ["no image 'x.png'"]),
         ("b.png,cat,1,holdout", ["unknown split 'holdout'"]),
-        ("b.png,Cat,1", ["label 'Cat' (1x) differs from 'cat' (2x) only in form"]),
+        ("b.png,Cat,1", ["label 'Cat' (1x) differs from 'cat' (2x) only in case or spaces"]),
     ],
 )
 def test_a_bad_row_of_the_long_form_is_named_by_its_line(read: Read, row: str, words: list[str]) -> None:
@@ -140,7 +141,7 @@ def test_an_image_with_a_bad_mark_is_left_out_not_trained_on(read: Read, form: s
         ("path,cat,cat\na.png,1,1\n", ["'cat' is there twice"]),
         (
             "path,cat,CAT\na.png,1,1\n",
-            ["'CAT' and 'cat' differ only in form"],
+            ["'CAT' and 'cat' differ only in case or spaces"],
         ),
         ("path,caption\na.png,a cat\n", ["no cell under 'caption' is a mark"]),
         ("path,label\na.png,cat\n", ["no column 'present'"]),
@@ -177,6 +178,19 @@ def test_the_same_row_twice_is_a_note(read: Read, content: str) -> None:
     marks = read(content)
     assert not marks.faults
     assert [str(note) for note in marks.notes] == ["labels.csv row 3: 'a.png' is already in labels.csv row 2"]
+
+
+def test_marks_of_an_exported_ledger_that_nobody_gave_are_counted(read: Read) -> None:
+    marks = read(
+        "path,split,class,given,label,confidence,accepted\na.png,train,cat,1,1,0.9,1\na.png,train,dog,,0,0.6,0\n"
+        "b.png,train,cat,,1,0.99,1\nb.png,train,dog,0,0,0.7,1\n"
+    )
+    assert not marks.faults
+    assert table(marks) == {"a.png": ([PRESENT, ABSENT], TRAIN), "b.png": ([PRESENT, ABSENT], TRAIN)}
+    assert [str(note) for note in marks.notes][-1] == (
+        "2 of 4 labels in labels.csv were not given by a person (column 'given' is empty); "
+        "export with --accepted to keep only the accepted ones"
+    )
 
 
 @pytest.mark.parametrize(

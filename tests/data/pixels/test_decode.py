@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from fewlabels.data.pixels import decode as decode_module
 from fewlabels.data.pixels.decode import BadImage, decode, has_colour, in_threads, prepare, quiet
 
 
@@ -51,6 +52,38 @@ def test_exif_rotation_is_applied_as_pillow_applies_it(tmp_path: Path, suffix: s
         expected = ImageOps.exif_transpose(image)
     assert decode(file).size == ((16, 24) if orientation >= 5 else (24, 16))
     np.testing.assert_array_equal(np.asarray(decode(file)), np.asarray(expected))
+
+
+AVIF = pytest.mark.skipif(not decode_module.HAS_AVIF, reason="this Pillow reads no AVIF")
+
+
+@AVIF
+def test_an_avif_image_is_decoded(tmp_path: Path) -> None:
+    gradient().save(tmp_path / "a.avif", quality=100, subsampling="4:4:4")
+    image = decode(tmp_path / "a.avif")
+    assert (image.mode, image.size) == ("RGB", (24, 16))
+    difference = np.abs(np.asarray(image).astype(int) - np.asarray(gradient()))
+    assert difference.max() <= 8  # of 255 levels: the conversion to YCbCr and lossy coding
+
+
+@AVIF
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_of_an_avif_image_is_applied(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    gradient().save(tmp_path / "a.png", exif=exif)
+    gradient().save(tmp_path / "a.avif", quality=100, subsampling="4:4:4", exif=exif)
+    avif, png = decode(tmp_path / "a.avif"), decode(tmp_path / "a.png")
+    assert avif.size == png.size == ((16, 24) if orientation >= 5 else (24, 16))
+    assert np.abs(np.asarray(avif).astype(int) - np.asarray(png)).max() <= 8
+
+
+def test_without_avif_support_the_fault_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "HAS_AVIF", False)
+    monkeypatch.setattr(decode_module, "FORMATS", tuple(set(decode_module.FORMATS) - {"AVIF"}))
+    (tmp_path / "a.avif").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(100))
+    with pytest.raises(BadImage, match=r"^is an AVIF image.*install Pillow 11\.3 or newer$"):
+        decode(tmp_path / "a.avif")
 
 
 def test_a_rotated_jpeg_has_its_top_left_pixel_in_the_right_corner(tmp_path: Path) -> None:
@@ -169,7 +202,7 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
 def test_damage_at_any_place_is_a_fault_or_an_image_but_no_other_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     file = tmp_path / "a"
-    for kind in ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP"):
+    for kind in ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", *(["AVIF"] if decode_module.HAS_AVIF else [])):
         buffer = io.BytesIO()
         gradient().save(buffer, kind)
         for _ in range(40):

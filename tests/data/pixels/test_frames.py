@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
-from fewlabels.data.labels.folder import list_images
+from fewlabels.data.pixels.decode import HAS_AVIF
 from fewlabels.data.pixels.frames import Frames, frames
+from fewlabels.data.read import read_images
 from fewlabels.errors import UserError
 
 BOX = (5, 3, 17, 8)
@@ -30,7 +31,7 @@ def ink(image: Image.Image) -> list[int]:
     return [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
 
 
-@pytest.mark.parametrize("form", ["png", "tif", "webp", "jpg"])
+@pytest.mark.parametrize("form", ["png", "tif", "webp", "jpg", *(["avif"] if HAS_AVIF else [])])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_box_is_where_the_ink_is_in_the_upright_and_in_the_stored_image(
     tmp_path: Path, orientation: int, form: str
@@ -41,7 +42,7 @@ def test_a_box_is_where_the_ink_is_in_the_upright_and_in_the_stored_image(
         stored, size = ink(image), image.size
         upright = ImageOps.exif_transpose(image)
     fractions = np.array([ink(upright)]) / [*upright.size, *upright.size]
-    grid = frames(list_images(tmp_path))
+    grid = frames(read_images(tmp_path))
     assert grid.sizes.tolist() == [list(size)]
     np.testing.assert_allclose(grid.to_stored(fractions), [stored], atol=1e-9)
     np.testing.assert_allclose(grid.to_upright(np.array([stored]), np.zeros(1, np.int64)), fractions, atol=1e-12)
@@ -63,17 +64,17 @@ def test_several_boxes_may_be_in_one_image() -> None:
 def test_only_the_wanted_rows_are_opened_and_they_keep_their_order(tmp_path: Path) -> None:
     for name, orientation in (("a", 1), ("b", 8), ("c", 3)):
         drawn(tmp_path / f"{name}.png", orientation)
-    dataset = list_images(tmp_path)
+    dataset = read_images(tmp_path)
     (tmp_path / "b.png").unlink()
     assert frames(dataset, np.array([2, 0])).orientations.tolist() == [3, 1]
-    with pytest.raises(UserError, match=r"b\.png' was good .* restore it"):
+    with pytest.raises(UserError, match=r"b\.png' passed the check but can't be read now; restore it"):
         frames(dataset)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
 def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path, orientation: int) -> None:
     drawn(tmp_path / "a.png", orientation)
-    dataset = list_images(tmp_path)
+    dataset = read_images(tmp_path)
     assert isinstance(dataset.images, FileImages)
     assert dataset.images.sizes.tolist() == frames(dataset).sizes.tolist() == [[40, 20]]
 

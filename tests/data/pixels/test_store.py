@@ -11,10 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from fewlabels.data.dataset import ArrayImages, Dataset
-from fewlabels.data.labels.folder import read_folder
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.pixels import array_cache, store
 from fewlabels.data.pixels.decode import decode
 from fewlabels.data.pixels.store import LoaderStore, MemoryStore, Store, open_store
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 CPU = torch.device("cpu")
@@ -25,7 +26,7 @@ BATCHES = [torch.tensor(rows) for rows in ([3, 0, 0], [6], [1, 2, 3, 4, 5], [5, 
 def photos(tmp_path: Path, paint) -> Dataset:
     for number in range(7):
         paint(f"{number}.png", size=(10 + number, 20 - number))
-    return read_folder(tmp_path / "data")
+    return read(CLASSES, str(tmp_path / "data"))
 
 
 def arrays(channels: int, size: int = 8) -> Dataset:
@@ -98,10 +99,10 @@ def test_streaming_does_not_move_the_global_generator(photos: Dataset) -> None:
 def test_a_file_that_went_bad_since_the_check_is_named(photos: Dataset, tmp_path: Path, workers: int) -> None:
     file = tmp_path / "data" / "6.png"
     file.write_bytes(file.read_bytes()[:60])
-    with pytest.raises(UserError, match=r"6\.png.*was good") as caught:
+    with pytest.raises(UserError, match=r"6\.png.*passed the check but now") as caught:
         stream(opened(photos, fits=False, workers=workers))
     assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match=r"6\.png.*was good"):
+    with pytest.raises(UserError, match=r"6\.png.*passed the check but now"):
         opened(photos, fits=True)
     file.unlink()
     with pytest.raises(UserError, match=r"6\.png.*No such file"):

@@ -1,4 +1,4 @@
-"""The classes of the known data sets, in the order of their label numbers."""
+"""The names of the classes of known data sets, in the order of their label numbers."""
 
 DIGITS = tuple("0123456789")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -1,32 +1,15 @@
-"""The official file formats of the known data sets, read without pickle. Pixels come as (N, H, W, C) uint8."""
+"""The official file formats of the known data sets, read without pickle. Pixels are (N, H, W, C) uint8."""
 
-import csv
 import gzip
 import struct
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from fewlabels.data.dataset import UNLABELLED
-from fewlabels.errors import UserError
-
-_DAMAGE = (
-    OSError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    csv.Error,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
+from fewlabels.data.known.files import explain_damage
 
 
 class Part(NamedTuple):
@@ -38,30 +21,28 @@ class Part(NamedTuple):
     """(N,) int64 from 0, or UNLABELLED."""
 
 
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Say which file is damaged, whatever its reader stumbled over."""
-    try:
-        yield
-    except UserError:
-        raise
-    except _DAMAGE as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UserError(f"'{path}' is damaged or not what its name says ({reason}); get it again") from error
-
-
 def read_npz(path: Path) -> tuple[Part, Part]:
-    """Train and test from an ``.npz`` with x_train, y_train, x_test, y_test; x is (N, H, W) or (N, H, W, C) uint8."""
-    with naming(path), np.load(path, allow_pickle=False) as arrays:
+    """Read train and test from an ``.npz`` with x_train, y_train, x_test, y_test.
+
+    The images x are (N, H, W) or (N, H, W, C) uint8, the labels y integers from 0.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with explain_damage(path), np.load(path, allow_pickle=False) as arrays:
         train, test = (_part(arrays[f"x_{name}"], arrays[f"y_{name}"]) for name in ("train", "test"))
         return train, test
 
 
 def read_idx(images: Path, labels: Path) -> Part:
-    """MNIST's files, plain or gzipped: big-endian magic number, sizes, bytes."""
-    with naming(images):
+    """Read MNIST's files, plain or gzipped: big-endian magic number, sizes, bytes.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    with explain_damage(images):
         pixels = _idx(images)
-    with naming(labels):
+    with explain_damage(labels):
         return _part(pixels, _idx(labels))
 
 
@@ -75,10 +56,18 @@ def _idx(path: Path) -> np.ndarray:
 
 
 def read_cifar(paths: Sequence[Path], label_bytes: int) -> Part:
-    """CIFAR's binary version: per image its label bytes, of which the last counts, then the R, G and B planes."""
+    """Read CIFAR's binary version: per image its label bytes, then its R, G and B planes.
+
+    Args:
+        paths: at least one file.
+        label_bytes: label bytes per image, of which the last is read.
+
+    Raises:
+        UserError: a file is damaged.
+    """
     parts = []
     for path in paths:
-        with naming(path):
+        with explain_damage(path):
             rows = np.fromfile(path, np.uint8).reshape(-1, label_bytes + 3072)
             pixels = rows[:, label_bytes:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
             parts.append(_part(pixels, rows[:, label_bytes - 1]))
@@ -87,17 +76,21 @@ def read_cifar(paths: Sequence[Path], label_bytes: int) -> Part:
 
 
 def read_svhn(path: Path) -> Part:
-    """SVHN's cropped digits, a MATLAB file: X is (32, 32, 3, N), y is 1..10, of which 10 is the digit 0."""
-    with naming(path):
+    """Read SVHN's cropped digits from a MATLAB file: X is (32, 32, 3, N), y is 1..10, of which 10 is the digit 0.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with explain_damage(path):
         content = load_mat(path, "X", "y")
         return _part(content["X"].transpose(3, 0, 1, 2), content["y"].ravel() % 10)
 
 
 def load_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
-    """The named variables of a MATLAB file (which is no pickle); within :func:`naming`.
+    """Return the named variables of a MATLAB file (which is no pickle).
 
     Raises:
-        ValueError: it is damaged, or another version of the format.
+        ValueError: the file is damaged or of another version of the format; call it in :func:`explain_damage`.
     """
     from scipy.io import loadmat
 
@@ -108,18 +101,30 @@ def load_mat(path: Path, *names: str) -> dict[str, np.ndarray]:
 
 
 def read_stl(images: Path, labels: Path | None) -> Part:
-    """STL-10's binary version: planes R, G, B of 96 x 96, column by column; labels 1..10."""
-    with naming(images):  # mapped, not read: the unlabelled part is 2.8 GB
+    """Read STL-10's binary version: planes R, G, B of 96 x 96, column by column; labels 1..10.
+
+    Args:
+        images: the file of the images.
+        labels: the file of their labels. None: they are unlabelled.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    with explain_damage(images):  # mapped, not read: the unlabelled part is 2.8 GB
         pixels = np.memmap(images, np.uint8, mode="r").reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1)
     if labels is None:
         return Part(pixels, np.full(len(pixels), UNLABELLED))
-    with naming(labels):
+    with explain_damage(labels):
         return _part(pixels, np.fromfile(labels, np.uint8).astype(np.int64) - 1)
 
 
 def read_zip_text(path: Path) -> Part:
-    """USPS's ``zip.train`` and ``zip.test``, plain or gzipped: lines of a digit and 256 grey values in [-1, 1]."""
-    with naming(path):
+    """Read USPS's ``zip.train`` or ``zip.test``, plain or gzipped: lines of a digit and 256 grey values in [-1, 1].
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with explain_damage(path):
         if not path.stat().st_size:
             raise ValueError("it is empty")
         rows = np.loadtxt(path, dtype=np.float32, ndmin=2)

@@ -1,26 +1,36 @@
-"""Known data sets whose images are files: official lists say which there are; the images get the look of any folder."""
+"""Known data sets whose images are files: official lists state what is in each image, which is then decoded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Generic, NamedTuple
 
-import numpy as np
-
-from fewlabels.data.dataset import UNLABELLED, Dataset
-from fewlabels.data.labels.csv_labels import read_table
-from fewlabels.data.labels.faults import Note
-from fewlabels.data.labels.folder import Survey, examine
+from fewlabels.data.labels.annotations import Annotation, Annotations, L
+from fewlabels.data.labels.csv_rows import BadRow, ImageIndex
+from fewlabels.data.labels.faults import Fault, Note
+from fewlabels.data.labels.kind import LabelKind
+from fewlabels.data.labels.survey import Survey, examine
 from fewlabels.data.pixels.decode import DecodeProgress
 from fewlabels.data.pixels.scan import ScannedImages, find_images
 from fewlabels.errors import UserError
 
-ListedImage = tuple[str, str, str, int]
-"""Where a list says so, the image's path below the folder, its class, the number of its split."""
+
+class ListedImage(NamedTuple, Generic[L]):
+    """One image of an official list."""
+
+    where: str
+    """The list and its row, for messages."""
+    path: str
+    """Relative to the folder of the data set."""
+    label: L
+    split: int
+    """TRAIN, VAL or TEST."""
 
 
 @dataclass(frozen=True)
-class OfficialLists:
-    """What the official lists say; the images are not yet looked at."""
+class OfficialLists(Generic[L]):
+    """What the official lists state; the images are not yet decoded."""
 
     name: str
     folder: Path
@@ -28,45 +38,48 @@ class OfficialLists:
     """The folders in ``folder`` that hold the images."""
     classes: tuple[str, ...]
     """In the official order, which is kept."""
-    rows: Sequence[ListedImage]
+    images: Sequence[ListedImage[L]]
+    notes: tuple[str, ...] = ()
+    keep_order: bool = False
+    """Whether the data set has its images in the order of the lists; otherwise they are sorted by path."""
 
 
-def survey_lists(lists: OfficialLists, progress: DecodeProgress | None = None) -> Survey:
-    """Look at every listed image, as :func:`fewlabels.data.labels.folder.survey` does.
+def survey_lists(kind: LabelKind[L], lists: OfficialLists[L], progress: DecodeProgress | None = None) -> Survey:
+    """Look at every listed image, as :func:`fewlabels.data.labels.survey.survey_folder` does.
 
     Raises:
-        UserError: a folder of images is not there, or holds none.
+        UserError: a folder of images is missing, or has no image.
     """
-    found = find_parts(lists.name, lists.folder, lists.parts)
-    told = read_table(lists.rows, found.files)
-    listed = [file for file in found.files if file in told.given]
+    found = _find_parts(lists)
+    annotations: Annotations[L] = Annotations(classes=lists.classes, notes=[Note("", note) for note in lists.notes])
+    index = ImageIndex(found.files)
+    for where, written, label, split in lists.images:
+        try:
+            path = index.find(written)
+        except BadRow as bad:
+            annotations.faults.append(Fault(where, *bad.args))
+            continue
+        annotations.add(path, Annotation(label, split, where), partial(kind.difference, lists.classes))
+    listed = annotations.images
     if others := len(found.files) - len(listed):
         found.notes.append(Note("", f"{others} images that the official lists do not name are not used"))
-    result = examine(lists.folder, replace(found, files=listed), told, progress)
-    return replace(result, dataset=result.dataset and _official(result.dataset, lists))
+    files = list(listed) if lists.keep_order else [file for file in found.files if file in listed]
+    result = examine(kind, lists.folder, replace(found, files=files), annotations, progress)
+    # These are photographs, which may be mirrored.
+    dataset = result.dataset and replace(result.dataset, name=lists.name, flip="horizontal")
+    return replace(result, dataset=dataset)
 
 
-def find_parts(name: str, root: Path, parts: Sequence[str]) -> ScannedImages:
-    """The images in some folders of a known data set.
-
-    Raises:
-        UserError: a folder is not there, or holds no image.
-    """
+def _find_parts(lists: OfficialLists[L]) -> ScannedImages:
+    """Find the images in the folders of a known data set; UserError if a folder is missing or has no image."""
     found = ScannedImages()
-    for part in parts:
-        folder = root / part
+    for part in lists.parts:
+        folder = lists.folder / part
         if not folder.is_dir():
-            mend = "unpack them there, or name the folder that holds them and the lists with --root"
-            raise UserError(f"no folder '{folder}' with the images of '{name}'; {mend}")
+            remedy = "unpack them there, or name the folder that holds them and the lists with --root"
+            raise UserError(f"no folder '{folder}' with the images of '{lists.name}'; {remedy}")
         inside = find_images(folder)
         found.files += [f"{part}/{file}" for file in inside.files]
         found.faults += [replace(fault, where=f"{part}/{fault.where}") for fault in inside.faults]
         found.notes += inside.notes
     return found
-
-
-def _official(dataset: Dataset, lists: OfficialLists) -> Dataset:
-    """With the official name and all classes in the official order; these are photographs, which may be mirrored."""
-    number = np.array([lists.classes.index(name) for name in dataset.classes], np.int64)
-    labels = np.where(dataset.labels == UNLABELLED, UNLABELLED, number[dataset.labels])
-    return replace(dataset, name=lists.name, classes=lists.classes, labels=labels, flip="horizontal")

@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fewlabels.data.labels.csv_rows import (
-    RESERVED,
     BadRow,
     CsvRow,
     CsvTable,
     ImageIndex,
-    header_faults,
+    open_columns,
     open_table,
+    unused_columns,
     values_of,
 )
 from fewlabels.data.labels.faults import Fault, Note
 from fewlabels.errors import UserError
 
-COLUMNS = ("x0", "y0", "x1", "y1")
+BOX_COLUMNS = ("x0", "y0", "x1", "y1")
 _FIRST_LINE = "path,x0,y0,x1,y1"
-_USED = frozenset(("path", *COLUMNS))
+_USED = frozenset(("path", *BOX_COLUMNS))
 
 
 class BoxRow(NamedTuple):
-    """One box as a file tells it."""
+    """One box as a file states it."""
 
     where: str
     """``boxes.csv row 17``."""
@@ -33,12 +33,12 @@ class BoxRow(NamedTuple):
     box: tuple[float, ...]
     """(x0, y0, x1, y1) in pixels of the stored image."""
     size: tuple[float, float] | None = None
-    """Width and height of the image that the pixels are of, where it may be another than the one at hand."""
+    """Width and height of the image that the pixels refer to, where it may be a copy of another size."""
 
 
 @dataclass
 class BoxRows:
-    """What a file tells of boxes; their images are not yet looked at."""
+    """The boxes that a file states, not yet compared with their images."""
 
     rows: list[BoxRow] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -46,45 +46,40 @@ class BoxRows:
 
 
 def has_box_columns(file: Path) -> bool:
-    """Whether its header names any of ``COLUMNS``, and no ``confidence``: boxes of a model are no true boxes.
+    """Return whether a CSV names any of ``BOX_COLUMNS`` and no ``confidence``, with which a model wrote the boxes.
 
     Raises:
         UserError: the file cannot be opened.
     """
     table = open_table(file, _FIRST_LINE)
-    names = [cell.lower() for cell in table.header.cells] if isinstance(table, CsvTable) else []
-    return "confidence" not in names and any(name in COLUMNS for name in names)
+    names = table.names if isinstance(table, CsvTable) else []
+    return "confidence" not in names and any(name in BOX_COLUMNS for name in names)
 
 
 def read_box_csv(file: Path, index: ImageIndex) -> BoxRows:
     """Read the columns ``path,x0,y0,x1,y1``: a row per box, in pixels of the stored image.
 
-    A row whose four numbers are all empty says that its image has no box.
+    A row whose four numbers are all empty states that its image has no box.
 
     Args:
         file: CSV in UTF-8 (with or without byte order mark) or UTF-16, delimited by comma, semicolon or tab.
         index: the images that a row may name.
 
     Raises:
-        UserError: the file cannot be opened. All else that may be wrong with it becomes a fault with its row.
+        UserError: the file cannot be opened. Anything else that is wrong with it becomes a fault with its row.
     """
     if not file.is_file():
         raise UserError(f"no file '{file}' with boxes; name a CSV whose first line is {_FIRST_LINE}")
     boxes = BoxRows()
-    table = open_table(file, _FIRST_LINE)
-    if isinstance(table, Fault):
-        boxes.faults.append(table)
+    table = open_columns(file, ("path", *BOX_COLUMNS))
+    if isinstance(table, list):
+        boxes.faults += table
         return boxes
-    names = [cell.lower() for cell in table.header.cells]
-    boxes.faults += header_faults(table.header, names, ("path", *COLUMNS), _FIRST_LINE)
-    if boxes.faults:
-        return boxes
-    if unused := [name for name in names if name and name not in (*RESERVED, "label")]:
-        boxes.notes.append(Note("", f"{file.name}: not used: column {', '.join(map(repr, unused))}"))
+    boxes.notes += unused_columns(file, table.names, ("label",))
     for row in table.rows:
         try:
-            if read := _read_row(row, names, index):
-                boxes.rows.append(read)
+            if box := _read_row(row, table.names, index):
+                boxes.rows.append(box)
         except BadRow as bad:
             boxes.faults.append(Fault(row.where, *bad.args))
     return boxes
@@ -93,10 +88,10 @@ def read_box_csv(file: Path, index: ImageIndex) -> BoxRows:
 def _read_row(row: CsvRow, names: Sequence[str], index: ImageIndex) -> BoxRow | None:
     values = values_of(row, names, _USED)
     path = index.find(values["path"])
-    cells = [values.get(name, "") for name in COLUMNS]
+    cells = [values[name] for name in BOX_COLUMNS]
     if not any(cells):
         return None
-    return BoxRow(row.where, path, tuple(_number(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)))
+    return BoxRow(row.where, path, tuple(_number(name, cell) for name, cell in zip(BOX_COLUMNS, cells, strict=True)))
 
 
 def _number(name: str, cell: str) -> float:

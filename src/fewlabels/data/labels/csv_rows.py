@@ -4,20 +4,21 @@ import csv
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from fewlabels.data.dataset import SPLITS
-from fewlabels.data.labels.faults import Fault
+from fewlabels.data.labels.faults import Fault, Note
 from fewlabels.errors import UserError, nearest
 
 RESERVED = ("path", "split", "x0", "y0", "x1", "y1", "width", "height")
 """Columns that mean the same in every task, and so are never a class."""
-MEANT = {
+ALTERNATIVE_NAMES = {
     "path": ("file", "filename", "file_name", "filepath", "image", "image_path", "img", "name", "id"),
     "label": ("class", "class_name", "category", "target", "y", "labels", "species"),
 }
-"""What people call these columns."""
+"""Other names that people give these columns."""
 _KNOWN = frozenset((*RESERVED, "label", "present"))
 
 
@@ -25,9 +26,9 @@ class CsvRow(NamedTuple):
     """One record of the file."""
 
     where: str
-    """``labels.csv row 17``: the line of the file it starts in."""
+    """``labels.csv row 17``: the line of the file in which it starts."""
     cells: list[str]
-    """Without the spaces around them."""
+    """Without surrounding spaces."""
 
 
 class CsvTable(NamedTuple):
@@ -36,17 +37,22 @@ class CsvTable(NamedTuple):
     header: CsvRow
     rows: Iterator[CsvRow]
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in lower case."""
+        return [cell.lower() for cell in self.header.cells]
+
 
 class BadRow(Exception):
-    """One row is unusable: (what, mend, images to leave out)."""
+    """A row is unusable: (what, remedy), and optionally the paths of the images to leave out."""
 
 
 def open_table(file: Path, first_line: str) -> CsvTable | Fault:
-    """The header and the records of a CSV in UTF-8 or UTF-16, or why there are none.
+    """Return the header and the records of a CSV in UTF-8 or UTF-16, or the reason why there are none.
 
     Args:
         file: delimited by comma, semicolon or tab.
-        first_line: what its first line must be, to say so.
+        first_line: what its first line must be, for messages.
 
     Raises:
         UserError: the file cannot be opened.
@@ -63,58 +69,89 @@ def open_table(file: Path, first_line: str) -> CsvTable | Fault:
     return CsvTable(header, rows)
 
 
-def fatal(where: str, what: str, mend: str) -> Fault:
-    """A fault of the whole file."""
-    return Fault(where, what, mend, fatal=True)
+def open_columns(file: Path, needed: Sequence[str]) -> CsvTable | list[Fault]:
+    """Open a CSV that must have some columns, given in lower case; return the faults of its header if it has not.
+
+    Raises:
+        UserError: the file cannot be opened.
+    """
+    first_line = ",".join(needed)
+    table = open_table(file, first_line)
+    if isinstance(table, Fault):
+        return [table]
+    return header_faults(table.header, table.names, needed, first_line) or table
+
+
+def fatal(where: str, what: str, remedy: str) -> Fault:
+    """Return a fault of the whole file."""
+    return Fault(where, what, remedy, fatal=True)
 
 
 def header_faults(header: CsvRow, names: list[str], needed: Sequence[str], first_line: str) -> list[Fault]:
-    """What is wrong with the names of the columns (in small letters), of which the needed must each be there once."""
+    """Find which needed columns are missing or there twice.
+
+    Args:
+        header: the first record.
+        names: its columns, in lower case.
+        needed: the columns that must each be there once.
+        first_line: what the first line must be, for messages.
+    """
     faults = []
     shown = ", ".join(f"'{name}'" for name in names)
     for column in needed:
         if names.count(column) > 1:
             faults.append(fatal(header.where, f"column '{column}' is there twice", "delete or rename one of them"))
         elif column not in names:
-            meant = next((name for name in names if name in MEANT.get(column, ())), None)
+            meant = next((name for name in names if name in ALTERNATIVE_NAMES.get(column, ())), None)
             hint = f"did you mean '{meant}'?" if meant else nearest(column, names)
-            mend = f"the first line must name the columns: {first_line} ({hint})"
-            faults.append(fatal(header.where, f"no column '{column}' among {shown}", mend))
+            remedy = f"the first line must name the columns: {first_line} ({hint})"
+            faults.append(fatal(header.where, f"no column '{column}' among {shown}", remedy))
     return faults
 
 
+def unused_columns(file: Path, names: Sequence[str], used: Sequence[str]) -> list[Note]:
+    """Note the columns that are neither reserved nor used."""
+    return not_used(file, [name for name in names if name not in (*RESERVED, *used)])
+
+
+def not_used(file: Path, names: Sequence[str]) -> list[Note]:
+    """Note that these columns are not used; columns without a name are passed over."""
+    shown = ", ".join(repr(name) for name in names if name)
+    return [Note("", f"{file.name}: not used: column {shown}")] if shown else []
+
+
 def values_of(row: CsvRow, names: Sequence[str], used: frozenset[str]) -> dict[str, str]:
-    """The cells of a row by the names of their columns; those at the end may be missing.
+    """Return the cells of a row by the names of their columns; cells missing at the end are empty.
 
     Raises:
-        BadRow: a quote is open in a used column, there are more cells than columns, or there is no path.
+        BadRow: a quote is not closed in a used column, there are more cells than columns, or there is no path.
     """
     if any("\n" in cell or "\r" in cell for cell, name in zip(row.cells, names, strict=False) if name in used):
         raise BadRow('a quote (") is opened and not closed', "close or delete it")
     if any(row.cells[len(names) :]):
         raise BadRow(f"has {len(row.cells)} cells under {len(names)} columns", "put cells with a delimiter in quotes")
-    values = dict(zip(names, row.cells, strict=False))
+    values = dict(zip_longest(names, row.cells[: len(names)], fillvalue=""))
     if not values.get("path"):
         raise BadRow("no path", "name the image, or delete the row")
     return values
 
 
 def split_of(values: dict[str, str], path: str) -> int | None:
-    """The split that a row names, None where it names none.
+    """Return the split that a row names, None where it names none.
 
     Raises:
         BadRow: there is no such split.
     """
     split = values.get("split", "").lower()
     if split and split not in SPLITS:
-        mend = f"write train, val or test ({nearest(split, SPLITS)})"
+        remedy = f"write train, val or test ({nearest(split, SPLITS)})"
         # Without its row the image would be trained on, which "holdout" may have meant to prevent.
-        raise BadRow(f"unknown split '{values['split']}'", mend, (path,))
+        raise BadRow(f"unknown split '{values['split']}'", remedy, (path,))
     return SPLITS.index(split) if split else None
 
 
 class ImageIndex:
-    """The images there are, and what somebody may have meant by a path that is not among them."""
+    """The images of a data set by path, and the nearest one to a path that is not among them."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = frozenset(files)
@@ -125,7 +162,7 @@ class ImageIndex:
                 self._near.setdefault(key.casefold(), path)
 
     def find(self, written: str) -> str:
-        """The image that a row names.
+        """Return the path of the image that a row names.
 
         Raises:
             BadRow: there is no such image among the data.
@@ -142,7 +179,7 @@ class ImageIndex:
             return path
         pure = PurePosixPath(path)
         meant = next((self._near[k.casefold()] for k in (path, pure.name, pure.stem) if k.casefold() in self._near), "")
-        hint = f"did you mean '{meant}'?" if meant else "mend the path or delete the row"
+        hint = f"did you mean '{meant}'?" if meant else "correct the path or delete the row"
         raise BadRow(f"no image '{written}' among the data", hint)
 
 
@@ -156,7 +193,7 @@ def _text(file: Path) -> str:
 
 
 def _rows(text: str, name: str) -> Iterator[CsvRow]:
-    """The records that are not blank, cells stripped, each with the line it starts in."""
+    """Yield the records that are not blank, each with the line in which it starts."""
     lines = re.split("(?<=\n)|(?<=\r)(?!\n)", text)
     first = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=lambda mark: (_known_columns(first, mark), first.count(mark)))
@@ -167,7 +204,7 @@ def _rows(text: str, name: str) -> Iterator[CsvRow]:
             cells = [cell.strip() for cell in next(reader)]
         except StopIteration:
             return
-        except csv.Error:  # a field longer than any path: the rest of the file, after a quote that nobody closed
+        except csv.Error:  # a field longer than any path: the rest of the file, after a quote that is not closed
             cells = ["\n"]
         if any(cells):
             yield CsvRow(f"{name} row {start}", cells)

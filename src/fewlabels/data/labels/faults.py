@@ -1,7 +1,7 @@
-"""What is wrong with somebody's data, each thing in one line."""
+"""What is wrong or remarkable in a user's data, each in one line."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,41 +9,51 @@ from fewlabels.errors import UserError
 
 
 def one_line(text: str) -> str:
-    """Escape line breaks and bytes that are no text, which file names may hold, so that it prints anywhere."""
+    """Escape line breaks and undecodable bytes, which file names may contain, so that the text prints anywhere."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that must be mended before training."""
+    """One thing that must be fixed before training."""
 
     where: str
     """A file, or ``labels.csv row 17``."""
     what: str
-    mend: str
+    remedy: str
     leave_out: tuple[str, ...] = ()
-    """Paths of the images that ``--skip-bad`` does without."""
+    """Paths of the images that ``--skip-bad`` leaves out."""
     fatal: bool = False
-    """Nothing can be left out to get around it."""
+    """True where leaving out images does not help, as with a wrong header."""
 
     def __str__(self) -> str:
-        return one_line(f"{self.where}: {self.what}; {self.mend}")
+        return one_line(f"{self.where}: {self.what}; {self.remedy}")
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something to know that does not stop anything."""
+    """Something the user should know that does not stop a run."""
 
     kind: str
-    """Notes of one kind are shortened together; "" is never shortened."""
+    """Notes of one kind are shortened together; notes of kind "" are never shortened."""
     text: str
 
     def __str__(self) -> str:
         return one_line(self.text)
 
 
+def any_fatal(faults: Iterable[Fault]) -> bool:
+    """Return whether any fault is fatal."""
+    return any(fault.fatal for fault in faults)
+
+
+def left_out(faults: Iterable[Fault]) -> frozenset[str]:
+    """Return the paths of all images that the faults leave out."""
+    return frozenset(path for fault in faults for path in fault.leave_out)
+
+
 def shortened(notes: Sequence[Note], most: int = 3) -> tuple[str, ...]:
-    """The notes as lines, at most ``most`` of each kind and then how many more there are."""
+    """Return the notes as lines: at most ``most`` of each kind, then the number of the others."""
     lines: list[str] = []
     for kind in dict.fromkeys(note.kind for note in notes):
         same = [str(note) for note in notes if note.kind == kind]
@@ -55,10 +65,13 @@ def shortened(notes: Sequence[Note], most: int = 3) -> tuple[str, ...]:
 
 
 class DataFaults(UserError):
-    """Faults were found in the data; the message is the first of them and the number of the others."""
+    """Faults were found in the data. The message is the first fault and the number of the others."""
 
     def __init__(self, faults: Sequence[Fault], *data: str | Path) -> None:
-        """``data`` are the words that ``fewlabels check`` needs to find the same data."""
+        """Args:
+        faults: at least one.
+        data: the arguments with which ``fewlabels check`` finds the same data.
+        """
         assert faults
         self.faults = tuple(faults)
         first = next((fault for fault in faults if fault.fatal), faults[0])

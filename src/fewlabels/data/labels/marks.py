@@ -1,94 +1,64 @@
-"""What is known of every class in every image, and what is odd about it."""
+"""A mark per class, present, absent or unknown: the labels of the task ``multilabel``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from fewlabels.data.dataset import ABSENT, PRESENT, SPLITS, TEST, TRAIN, UNKNOWN, VAL
-from fewlabels.data.labels.faults import Fault, Note
+from fewlabels.data.dataset import TRAIN, UNKNOWN, Dataset
+from fewlabels.data.labels.annotations import Annotations
+from fewlabels.data.labels.faults import Note
+from fewlabels.data.labels.kind import LabelKind
+from fewlabels.data.labels.mark_rules import marks_conflict, marks_difference, marks_notes
+from fewlabels.data.labels.marks_cells import WIDE_COLUMNS
+from fewlabels.data.labels.marks_csv import read_marks_csv
 
 
-class Marked(NamedTuple):
-    """What the data says of one image."""
+class ClassMarks(LabelKind[np.ndarray]):
+    """A label is (K,) int8: PRESENT, ABSENT or UNKNOWN for each class. ``Dataset.labels`` is (N, K) int8."""
 
-    marks: np.ndarray
-    """(K,) int8: PRESENT, ABSENT or UNKNOWN."""
-    split: int
-    where: str
-    """Where it says so: ``labels.csv row 17``."""
+    title: ClassVar[str] = "several labels per image"
 
+    @property
+    def header(self) -> str:
+        """The first line of the wide form."""
+        return WIDE_COLUMNS
 
-@dataclass
-class Marks:
-    """What the data says of the images, by path; an image that is not named is a training image, all unknown."""
+    def to_array(
+        self, labels: Sequence[np.ndarray | None], classes: tuple[str, ...] | None
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        """Return the classes and the (N, K) int8 marks, all unknown for an image without a label."""
+        names = classes or ()
+        unknown = np.full(len(names), UNKNOWN, np.int8)
+        return names, np.stack([unknown if label is None else label for label in labels])
 
-    classes: tuple[str, ...] = ()
-    given: dict[str, Marked] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    def is_labelled(self, labels: np.ndarray) -> np.ndarray:
+        """Return which images have any known mark, (N,) bool."""
+        return (labels != UNKNOWN).any(1)
 
+    def read_csv(self, file: Path, files: Sequence[str]) -> Annotations[np.ndarray]:
+        """Read a CSV with a column for each class, or a row for each mark, see :func:`read_marks_csv`."""
+        return read_marks_csv(file, files)
 
-def two_marks(classes: Sequence[str], given: Mapping[str, Marked], paths: list[str]) -> tuple[str, str] | None:
-    """The first of two images of the same bytes of which a class is marked present and absent, and what is wrong."""
-    told = [path for path in paths if path in given]
-    if not told:
-        return None
-    marks = np.stack([given[path].marks for path in told])
-    both = (marks == PRESENT).any(0) & (marks == ABSENT).any(0)
-    if not both.any():
-        return None
-    k = int(both.argmax())
-    present, absent = (told[int((marks[:, k] == mark).argmax())] for mark in (PRESENT, ABSENT))
-    return present, f"the same bytes as '{absent}', but with class '{classes[k]}' and that without"
+    def difference(
+        self, classes: Sequence[str], this: np.ndarray | None, other: np.ndarray | None
+    ) -> tuple[str, str] | None:
+        """Describe the first class that two rows mark differently."""
+        return marks_difference(classes, this, other)
 
+    def conflict(self, annotations: Annotations[np.ndarray], paths: Sequence[str]) -> tuple[str, str] | None:
+        """Find a class that is present in one copy and absent in another; an unknown mark conflicts with neither."""
+        return marks_conflict(annotations.classes or (), annotations.images, paths)
 
-def odd_marks(classes: Sequence[str], paths: Sequence[str], marks: np.ndarray, splits: np.ndarray) -> list[Note]:
-    """Images and classes of which too little is known; they stop nothing.
+    def notes(self, dataset: Dataset) -> list[Note]:
+        """Note images and classes with too few known marks."""
+        return marks_notes(dataset)
 
-    Args:
-        classes: K names.
-        paths: N names of images.
-        marks: (N, K) int8.
-        splits: (N,) int8.
-    """
-    train = marks[splits == TRAIN]
-    notes = [*_unknown_images(paths, marks, splits), *_one_sided(classes, train)]
-    for split in (VAL, TEST):
-        if not (splits == split).any():
-            continue
-        for k in np.flatnonzero(~(marks[splits == split] == PRESENT).any(0)).tolist():
-            text = f"class '{classes[k]}' is nowhere present in {SPLITS[split]}: the figures leave it out"
-            notes.append(Note(f"a class without positives in {SPLITS[split]}", text))
-    return notes
+    def details(self, dataset: Dataset) -> list[str]:
+        """Return the share of known training marks."""
+        train = dataset.labels[dataset.splits == TRAIN]
+        return [f"{(train != UNKNOWN).mean():.1%} of the training labels known"]
 
 
-def _unknown_images(paths: Sequence[str], marks: np.ndarray, splits: np.ndarray) -> list[Note]:
-    notes = []
-    for split, fate in ((TRAIN, "they are unlabelled"), (VAL, "they are not scored"), (TEST, "they are not scored")):
-        rows = np.flatnonzero((splits == split) & (marks == UNKNOWN).all(1))
-        if len(rows):
-            count = f"{len(rows)} of {np.sum(splits == split)} {SPLITS[split]} images have no known label"
-            notes.append(Note("", f"{count}: {fate} (first '{paths[rows[0]]}')"))
-    return notes
-
-
-def _one_sided(classes: Sequence[str], train: np.ndarray) -> list[Note]:
-    """Known labels must be both present and absent, if a class is to be learnt (a limit that the paper of SR names)."""
-    present, absent = (train == PRESENT).any(0), (train == ABSENT).any(0)
-    if not present.any() and not absent.any():
-        return []  # data for predict and evaluate
-    for some, other, word in ((present, absent, "present"), (absent, present, "absent")):
-        if not other.any():
-            worth = "most methods can't learn from that" if some is present else "nothing can be learnt from that"
-            mend = f"mark some classes {'absent (0)' if some is present else 'present (1)'}"
-            return [Note("", f"every known training label says '{word}': {worth}; {mend}")]
-    notes = []
-    for k in np.flatnonzero(~(present & absent)).tolist():
-        if present[k] or absent[k]:
-            word = "present" if present[k] else "absent"
-            notes.append(Note("a class of one kind", f"class '{classes[k]}' is only ever {word} in training"))
-        else:
-            notes.append(Note("a class without labels", f"class '{classes[k]}' has no known label in training"))
-    return notes
+MARKS = ClassMarks()

@@ -1,43 +1,50 @@
 """A CSV of marks with a column for each class."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fewlabels.data.dataset import SPLITS, TRAIN
-from fewlabels.data.labels.csv_rows import RESERVED, BadRow, CsvRow, ImageIndex, fatal, split_of, values_of
+from fewlabels.data.dataset import TRAIN
+from fewlabels.data.labels.annotations import Annotation, Annotations
+from fewlabels.data.labels.csv_rows import RESERVED, BadRow, CsvRow, ImageIndex, fatal, not_used, split_of, values_of
 from fewlabels.data.labels.faults import Fault
-from fewlabels.data.labels.marks import Marked, Marks
-from fewlabels.data.labels.marks_cells import LONG, MARKS, MEND, WIDE, WORDS, contradicts, note_unused, repeats
-from fewlabels.data.labels.rules import misspelt
+from fewlabels.data.labels.mark_rules import marks_difference
+from fewlabels.data.labels.marks_cells import CELL_MARKS, CELL_REMEDY, LONG_HEADER, WIDE_COLUMNS
+from fewlabels.data.labels.names import misspelt
 
 _MEANT_AS_MARK = frozenset(["yes", "no", "y", "n", "true", "false", "present", "absent", "x", "+", "-"])
 
 
 def class_faults(header: CsvRow, names: list[str]) -> list[Fault]:
-    """What is wrong with the names of the classes."""
+    """Find what is wrong with the names of the classes."""
     counts = Counter(name for name in names if name and name not in RESERVED)
-    mend = "delete or rename one of them"
-    faults = [fatal(header.where, f"column '{name}' is there twice", mend) for name in counts if counts[name] > 1]
+    remedy = "delete or rename one of them"
+    faults = [fatal(header.where, f"column '{name}' is there twice", remedy) for name in counts if counts[name] > 1]
     for other, most in misspelt(counts).items():
-        faults.append(fatal(header.where, f"columns '{most}' and '{other}' differ only in form", mend))
+        faults.append(fatal(header.where, f"columns '{most}' and '{other}' differ only in case or spaces", remedy))
     if not counts:
-        faults.append(fatal(header.where, "names no class", f"the first line must name {WIDE}, or {LONG}"))
+        remedy = f"the first line must name the columns {WIDE_COLUMNS}, or {LONG_HEADER}"
+        faults.append(fatal(header.where, "names no class", remedy))
     return faults
 
 
 class _Line(NamedTuple):
+    """One row, as written."""
+
     where: str
     path: str
     cells: list[str]
-    """One for each class."""
+    """One for each column that may be a class."""
     split: int
 
 
-def read_wide(file: Path, rows: list[CsvRow], names: list[str], index: ImageIndex, marks: Marks) -> None:
-    """Add what the rows say, and the classes in the order of the columns."""
+def read_wide(
+    file: Path, rows: list[CsvRow], names: list[str], index: ImageIndex, found: Annotations[np.ndarray]
+) -> None:
+    """Add the marks and splits of the rows to ``found``, and the classes in the order of the columns."""
     columns = [column for column, name in enumerate(names) if name and name not in RESERVED]
     lines: list[_Line] = []
     for row in rows:
@@ -46,47 +53,39 @@ def read_wide(file: Path, rows: list[CsvRow], names: list[str], index: ImageInde
             path = index.find(values["path"])
             split = split_of(values, path)
         except BadRow as bad:
-            marks.faults.append(Fault(row.where, *bad.args))
+            found.faults.append(Fault(row.where, *bad.args))
             continue
         cells = row.cells + [""] * (len(names) - len(row.cells))
         lines.append(_Line(row.where, path, [cells[k] for k in columns], TRAIN if split is None else split))
     kept = [k for k in range(len(columns)) if _is_class({line.cells[k] for line in lines})]
     unused = [names[columns[k]] for k in range(len(columns)) if k not in set(kept)]
-    note_unused(file, unused, marks)
-    marks.classes = tuple(names[columns[k]] for k in kept)
+    found.notes += not_used(file, unused)
+    found.classes = tuple(names[columns[k]] for k in kept)
     if not kept:
         shown = ", ".join(repr(name) for name in unused)
-        marks.faults.append(fatal(file.name, f"no cell under {shown} is a mark of a class", MEND))
+        found.faults.append(fatal(file.name, f"no cell under {shown} is a mark of a class", CELL_REMEDY))
     for line in lines:
-        _add_line(line, kept, marks)
+        _add_line(line, kept, found)
 
 
 def _is_class(cells: set[str]) -> bool:
-    """A column of other things, as captions, is none; one in which somebody wrote "yes" is one, to be mended."""
-    bad = cells.difference(MARKS)
-    some = any(cell in MARKS for cell in cells if cell)
+    """Return whether the cells of a column are marks.
+
+    A column of other things, such as captions, is no class; one with "yes" in it is a class whose cells are faulty.
+    """
+    bad = cells.difference(CELL_MARKS)
+    some = any(cell in CELL_MARKS for cell in cells if cell)
     return not bad or some or any(cell.lower() in _MEANT_AS_MARK for cell in bad)
 
 
-def _add_line(line: _Line, kept: list[int], marks: Marks) -> None:
-    cells = [line.cells[k] for k in kept]
-    wrong = next((k for k, cell in enumerate(cells) if cell not in MARKS), None)
+def _add_line(line: _Line, kept: list[int], found: Annotations[np.ndarray]) -> None:
+    cells, classes = [line.cells[k] for k in kept], found.classes or ()
+    wrong = next((k for k, cell in enumerate(cells) if cell not in CELL_MARKS), None)
     if wrong is not None:
-        what, mend = f"class '{marks.classes[wrong]}' of '{line.path}' is '{cells[wrong]}'", MEND
+        what, remedy = f"class '{classes[wrong]}' of '{line.path}' is '{cells[wrong]}'", CELL_REMEDY
         if "\n" in cells[wrong] or "\r" in cells[wrong]:
-            what, mend = 'a quote (") is opened and not closed', "close or delete it"
-        marks.faults.append(Fault(line.where, what, mend, leave_out=(line.path,)))
+            what, remedy = 'a quote (") is opened and not closed', "close or delete it"
+        found.faults.append(Fault(line.where, what, remedy, leave_out=(line.path,)))
         return
-    now = Marked(np.array([MARKS[cell] for cell in cells], np.int8), line.split, line.where)
-    before = marks.given.setdefault(line.path, now)
-    if before is now:
-        return
-    differ = np.flatnonzero(before.marks != now.marks)
-    if len(differ):
-        k = int(differ[0])
-        was, is_now = (WORDS[int(told.marks[k])] for told in (before, now))
-        contradicts(line.where, line.path, f"class '{marks.classes[k]}' {is_now}", was, before.where, marks)
-    elif before.split != now.split:
-        contradicts(line.where, line.path, SPLITS[now.split], SPLITS[before.split], before.where, marks)
-    else:
-        repeats(line.where, line.path, before.where, marks)
+    marks = np.array([CELL_MARKS[cell] for cell in cells], np.int8)
+    found.add(line.path, Annotation(marks, line.split, line.where), partial(marks_difference, classes))

@@ -1,4 +1,4 @@
-"""What is slow to make, kept between starts: ``.npy`` files in the cache folder, under a hash of what made them."""
+"""Arrays that are slow to compute, cached between runs: ``.npy`` files named by a hash of what they depend on."""
 
 import json
 import os
@@ -12,19 +12,28 @@ import numpy as np
 import PIL
 
 from fewlabels.data.dataset import FileImages
-from fewlabels.data.pixels.cache import cache_folder, keep
-from fewlabels.data.pixels.remember import Stamp
+from fewlabels.data.pixels.cache_folder import cache_folder, write_cache_file
+from fewlabels.data.pixels.scan_cache import Stamp
 
 LARGEST = 2 * 10**9
-"""Bytes; larger arrays are not kept."""
+"""In bytes; larger arrays are not cached."""
 TOTAL = 10 * 10**9
-"""Bytes that all arrays of a folder may take together; those used longest ago are deleted first."""
+"""Bytes that all arrays of a folder may take together; the least recently used are deleted first."""
 
 _RULES = f"1, Pillow {PIL.__version__}"
 
 
-def place_pixels(images: FileImages, size: int, channels: int) -> Path | None:
-    """Where the pixels of these images at this size are kept; None if a file is gone, which decoding will report."""
+def pixels_file(images: FileImages, size: int, channels: int) -> Path | None:
+    """Return the cache file for the pixels of some images at one size.
+
+    Args:
+        images: N files.
+        size: side of the square images, in pixels.
+        channels: 1 or 3.
+
+    Returns:
+        None if an image file is missing, which decoding will report.
+    """
     try:
         stamps = [Stamp.of(images.root / file) for file in images.files]
     except OSError:
@@ -33,8 +42,11 @@ def place_pixels(images: FileImages, size: int, channels: int) -> Path | None:
     return cache_folder() / "pixels" / f"{sha256(key.encode()).hexdigest()[:32]}.npy"
 
 
-def load(file: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray | None:
-    """The array kept there, or None if it is absent, another one or damaged: its last 4 bytes are its checksum."""
+def load_array(file: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray | None:
+    """Return the cached array; None if it is absent, has another shape or type, or is damaged.
+
+    The last 4 bytes of the file are a CRC-32 checksum of the array.
+    """
     try:
         with file.open("rb") as stream:
             array = np.lib.format.read_array(stream, allow_pickle=False)
@@ -46,8 +58,8 @@ def load(file: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray | None:
     return array if good else None
 
 
-def save(file: Path, array: np.ndarray) -> None:
-    """Keep the array if it is not too large, and make room for it."""
+def save_array(file: Path, array: np.ndarray) -> None:
+    """Cache an array of at most ``LARGEST`` bytes, after deleting the least recently used ones to make room."""
     if array.nbytes > LARGEST:
         return
     _make_room(file.parent, array.nbytes)
@@ -56,7 +68,7 @@ def save(file: Path, array: np.ndarray) -> None:
         np.lib.format.write_array(stream, array, allow_pickle=False)
         stream.write(zlib.crc32(array.data).to_bytes(4, "little"))
 
-    keep(file, write)
+    write_cache_file(file, write)
 
 
 def _make_room(folder: Path, wanted: int) -> None:

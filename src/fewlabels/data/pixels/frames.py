@@ -1,4 +1,4 @@
-"""Between fractions of the upright image, which the program has, and pixels of the stored one, which files have."""
+"""Convert boxes between fractions of the upright image, as the program uses, and stored pixels, as files have."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,47 +7,57 @@ import numpy as np
 from PIL import Image
 
 from fewlabels.data.dataset import ArrayImages, Dataset
-from fewlabels.data.pixels.decode import _FORMATS, _ORIENTATION, in_threads
+from fewlabels.data.pixels.decode import FORMATS, ORIENTATION, in_threads
 from fewlabels.errors import UserError
 
 _SWAPPED = (5, 6, 7, 8)
-"""The stored rows are the upright columns."""
+"""Orientations in which the stored rows are the upright columns."""
 _RIGHT_TO_LEFT = (2, 3, 6, 7)
-"""Upright x then runs against its axis in the stored image,"""
+"""Orientations in which the upright x axis runs against its axis in the stored image."""
 _BOTTOM_TO_TOP = (3, 4, 7, 8)
-"""and upright y."""
+"""The same for the upright y axis."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The grids of N images as they are stored: as Pillow opens them, before the turn that EXIF asks for."""
+    """The pixel grids of N stored images, as Pillow opens them: before EXIF rotation."""
 
     sizes: np.ndarray
-    """(N, 2) int64: stored width and height."""
+    """(N, 2) int64: stored width and height, in pixels."""
     orientations: np.ndarray
     """(N,) int8: the EXIF orientation, 1 (upright) to 8."""
 
     def to_stored(self, corners: np.ndarray) -> np.ndarray:
-        """(N, 4) float64 (x0, y0, x1, y1) in pixels of the stored images, from fractions of the upright ones."""
+        """Convert fractions of the upright images to pixels of the stored ones.
+
+        Args:
+            corners: (N, 4), (x0, y0, x1, y1) from 0 to 1, a box per image.
+
+        Returns:
+            (N, 4) float64, (x0, y0, x1, y1) in pixels.
+        """
         return _swapped(_mirrored(corners, self.orientations), self.orientations) * np.tile(self.sizes, 2)
 
     def to_upright(self, pixels: np.ndarray, index: np.ndarray) -> np.ndarray:
-        """(M, 4) float64 fractions of the upright images, from pixels of the stored ones.
+        """Convert pixels of the stored images to fractions of the upright ones.
 
         Args:
             pixels: (M, 4), (x0, y0, x1, y1).
-            index: (M,) int64: which of the N images each box is in.
+            index: (M,) int64: the image that each box is in, from 0 to N - 1.
+
+        Returns:
+            (M, 4) float64, from 0 to 1.
         """
         turned = self.orientations[index]
         return _mirrored(_swapped(pixels / np.tile(self.sizes[index], 2), turned), turned)
 
 
 def frames(dataset: Dataset, rows: np.ndarray | None = None) -> Frames:
-    """The grids of some images of a data set, of all by default. Of a file the header is read, and no pixel.
+    """Return the grids of the images of a data set. Of a file only the header is read, no pixel.
 
     Args:
         dataset: images in memory are upright.
-        rows: (N,) int64 row numbers.
+        rows: (N,) int64 row numbers. None: all rows.
 
     Raises:
         UserError: a file can no longer be read.
@@ -64,23 +74,23 @@ def frames(dataset: Dataset, rows: np.ndarray | None = None) -> Frames:
 
 
 def _orientation(file: Path) -> int:
-    """By which ``decode`` turns the file's image; 1 where its metadata are damaged, as there."""
+    """Return the orientation that ``decode`` applies: 1 where the metadata are damaged."""
     try:
-        image = Image.open(file, formats=_FORMATS)
+        image = Image.open(file, formats=FORMATS)
     except Exception as error:
-        raise UserError(f"'{file}' was good when the data were checked and can't be opened now; restore it") from error
+        raise UserError(f"'{file}' passed the check but can't be read now; restore it") from error
     with image:
         try:
             if image.format == "TIFF":
-                image.load()  # Pillow turns these, and only these, by itself; what is left to turn shows afterwards
-            orientation = image.getexif().get(_ORIENTATION, 1)
+                image.load()  # Pillow turns these, and only these, while loading; the entry is gone afterwards
+            orientation = image.getexif().get(ORIENTATION, 1)
         except Exception:
             return 1
     return orientation if orientation in range(1, 9) else 1
 
 
 def _mirrored(corners: np.ndarray, orientations: np.ndarray) -> np.ndarray:
-    """Fractions counted from the other side, along each axis that the orientation turns round."""
+    """Count fractions from the other side along each axis that the orientation reverses."""
     x0, y0, x1, y1 = corners.astype(np.float64).T
     left, up = np.isin(orientations, _RIGHT_TO_LEFT), np.isin(orientations, _BOTTOM_TO_TOP)
     x0, x1 = np.where(left, 1 - x1, x0), np.where(left, 1 - x0, x1)
@@ -89,5 +99,5 @@ def _mirrored(corners: np.ndarray, orientations: np.ndarray) -> np.ndarray:
 
 
 def _swapped(corners: np.ndarray, orientations: np.ndarray) -> np.ndarray:
-    """With x and y exchanged where the orientation does so."""
+    """Exchange x and y where the orientation does."""
     return np.where(np.isin(orientations, _SWAPPED)[:, None], corners[:, [1, 0, 3, 2]], corners)

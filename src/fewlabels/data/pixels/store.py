@@ -1,4 +1,4 @@
-"""Batches of pixels on the device: from one tensor there if the images fit, else decoded as they are needed."""
+"""Batches of pixels on the device: gathered from one tensor if the images fit, else decoded as they are needed."""
 
 import signal
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from fewlabels.errors import UserError
 
 
 class Store(Protocol):
-    """Where the pixels come from. The bytes do not depend on which store it is, or on the number of workers."""
+    """A source of pixels. The bytes depend neither on the kind of store nor on the number of workers."""
 
     size: int
     """Side of the square images."""
@@ -25,7 +25,14 @@ class Store(Protocol):
     """1 (grey) or 3 (RGB)."""
 
     def stream(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
-        """For each (B,) int64 tensor of rows, in order, the (B, C, S, S) uint8 pixels on the device."""
+        """Yield the pixels of each batch.
+
+        Args:
+            batches: (B,) int64 row numbers each.
+
+        Yields:
+            (B, C, S, S) uint8 on the device, in the order of the batches.
+        """
         ...
 
 
@@ -41,16 +48,17 @@ def open_store(
     """Open the images of a data set at one size, in memory if they fit.
 
     Args:
-        dataset: any images; its sizes need not be equal.
+        dataset: images of any sizes.
         size: side of the squares that the images are resized to.
-        channels: 1 or 3; grey becomes RGB and the other way round.
-        device: where the batches are wanted.
+        channels: 1 or 3; grey images are converted to RGB and RGB images to grey as needed.
+        device: the device of the batches.
         memory_limit: bytes that the pixels may take on the device.
         workers: processes that decode what does not fit; 0 decodes in this one.
         progress: called while images are decoded into memory.
 
     Raises:
-        UserError: a file can no longer be read. From a store that did not fit, when its batch comes.
+        UserError: a file can no longer be read. A store that does not fit in memory raises it when the batch is
+            streamed.
     """
     if len(dataset) * channels * size * size > memory_limit:
         return LoaderStore(dataset, size, channels, device, workers)
@@ -58,7 +66,7 @@ def open_store(
 
 
 class MemoryStore:
-    """One uint8 tensor on the device, gathered by index."""
+    """All pixels in one uint8 tensor on the device, gathered by index."""
 
     def __init__(
         self, dataset: Dataset, size: int, channels: int, device: torch.device, progress: DecodeProgress | None = None
@@ -69,12 +77,13 @@ class MemoryStore:
         """(N, C, S, S) uint8."""
 
     def stream(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield the pixels of each batch, see :meth:`Store.stream`."""
         for rows in batches:
             yield self.pixels[rows.to(self.pixels.device)]
 
 
 class LoaderStore:
-    """Worker processes decode the rows of each batch some batches ahead."""
+    """Worker processes decode the images of each batch some batches ahead."""
 
     def __init__(self, dataset: Dataset, size: int, channels: int, device: torch.device, workers: int) -> None:
         self.size, self.channels = size, channels
@@ -82,14 +91,15 @@ class LoaderStore:
         self._device, self._workers = device, workers
 
     def stream(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield the pixels of each batch, see :meth:`Store.stream`."""
         loader = DataLoader(
             self._source,
             batch_sampler=_Rows(batches),
             num_workers=self._workers,
-            collate_fn=_as_it_is,
-            worker_init_fn=_leave_interrupts,
+            collate_fn=_unchanged,
+            worker_init_fn=_ignore_interrupts,
             pin_memory=self._device.type == "cuda",
-            generator=torch.Generator(),  # else the loader would draw from, and so move, the global generator
+            generator=torch.Generator(),  # else the loader would draw from the global generator
         )
         for pixels in loader:
             if isinstance(pixels, str):
@@ -98,7 +108,7 @@ class LoaderStore:
 
 
 class _Rows:
-    """The batches as the lists of numbers that the loader wants."""
+    """The batches as the lists of row numbers that the loader takes."""
 
     def __init__(self, batches: Iterable[Tensor]) -> None:
         self._batches = batches
@@ -108,13 +118,13 @@ class _Rows:
 
 
 class _Source(torch.utils.data.Dataset[Tensor | str]):
-    """What a worker process holds."""
+    """The data set that each worker process holds."""
 
     def __init__(self, images: ArrayImages | FileImages, size: int, channels: int) -> None:
         self._images, self._size, self._channels = images, size, channels
 
     def __getitems__(self, rows: list[int]) -> Tensor | str:
-        """(B, C, S, S) uint8; or the error, as text, because the loader would wrap an exception in a traceback."""
+        """Return (B, C, S, S) uint8, or the text of an error: the loader would wrap an exception in a traceback."""
         pixels = np.empty((len(rows), self._size, self._size, self._channels), np.uint8)
         try:
             with quiet():
@@ -125,12 +135,12 @@ class _Source(torch.utils.data.Dataset[Tensor | str]):
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C is for the main process, which stops its workers; else each would print a traceback."""
+def _ignore_interrupts(worker: int) -> None:
+    """Leave Ctrl-C to the main process, which stops its workers; else each would print a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -142,24 +152,24 @@ def _image(images: ArrayImages | FileImages, row: int) -> Image.Image:
     try:
         return decode(file)
     except BadImage as error:
-        raise UserError(f"'{file}' was good when the data were checked and now {error}; restore it") from error
+        raise UserError(f"'{file}' passed the check but now {error}; restore it") from error
 
 
 def _all_pixels(
     images: ArrayImages | FileImages, size: int, channels: int, progress: DecodeProgress | None
 ) -> np.ndarray:
-    """(N, S, S, C) uint8, from the cache if the same files were decoded to the same size before."""
+    """Return (N, S, S, C) uint8, from the cache if the same files were decoded to the same size before."""
     if isinstance(images, ArrayImages):
         if images.pixels.shape[1:] == (size, size, channels):
             return images.pixels
         return _decode_all(images, len(images.pixels), size, channels, progress)
-    file = array_cache.place_pixels(images, size, channels)
+    file = array_cache.pixels_file(images, size, channels)
     shape = (len(images.files), size, size, channels)
-    pixels = array_cache.load(file, shape, "uint8") if file else None
+    pixels = array_cache.load_array(file, shape, "uint8") if file else None
     if pixels is None:
         pixels = _decode_all(images, len(images.files), size, channels, progress)
         if file:
-            array_cache.save(file, pixels)
+            array_cache.save_array(file, pixels)
     return pixels
 
 

@@ -1,4 +1,4 @@
-"""The user's cache folder: what can be computed again, and may be deleted at any time."""
+"""The user's cache folder: files that can be computed again and may be deleted at any time."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from typing import IO
 
 
 def cache_folder() -> Path:
-    """``$FEWLABELS_CACHE``, else ``$XDG_CACHE_HOME/fewlabels``, else ``~/.cache/fewlabels``; never in the data."""
+    """Return ``$FEWLABELS_CACHE``, else ``$XDG_CACHE_HOME/fewlabels``, else ``~/.cache/fewlabels``."""
     if own := os.environ.get("FEWLABELS_CACHE"):
         return Path(own)
     if shared := os.environ.get("XDG_CACHE_HOME"):
@@ -17,8 +17,8 @@ def cache_folder() -> Path:
     return Path(os.path.expanduser("~"), ".cache", "fewlabels")
 
 
-def keep(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a cache file whole or not at all. A full or read-only disk costs time on the next start, nothing else."""
+def write_cache_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a cache file atomically. On a full or read-only disk do nothing: the next start is slower, that is all."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,10 @@ import pytest
 
 from fewlabels.data.check import Report
 from fewlabels.data.dataset import TEST, TRAIN, ArrayImages, Dataset
-from fewlabels.data.known.multi_label import KNOWN_MARKS_NAMES, known_marks
+from fewlabels.data.known.catalogue import known_names
 from fewlabels.data.known.scenes import Scenes, draw_scenes
-from fewlabels.data.read_marks import read_marks
+from fewlabels.data.labels.marks import MARKS
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 
@@ -26,7 +27,7 @@ def scenes() -> Iterator[tuple[Dataset, list[int]]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fewlabels.data.known.scenes.draw_scenes", draw)
-        yield read_marks("digit-scenes", None, Path()), asked
+        yield read(MARKS, "digit-scenes", root=Path()), asked
 
 
 def test_digit_scenes_have_one_to_four_digits_all_known(scenes: tuple[Dataset, list[int]]) -> None:
@@ -50,16 +51,17 @@ def test_digit_scenes_show_the_digits_they_are_marked_with(scenes: tuple[Dataset
 def test_the_summary_of_a_check_counts_marks(scenes: tuple[Dataset, list[int]]) -> None:
     assert (
         "30 labelled and 0 unlabelled for training, 10 for test, 100.0% of the training labels known"
-        in (Report(scenes[0], (), ()).lines()[0])
+        in (Report(MARKS, scenes[0]).lines()[0])
     )
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN_MARKS_NAMES if name != "digit-scenes"])
+@pytest.mark.parametrize("name", [name for name in known_names(MARKS) if name != "digit-scenes"])
 def test_missing_files_are_named_with_the_way_out(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=rf"{tmp_path}.*'{name}'.*--root") as caught:
-        known_marks(name, tmp_path)
+        read(MARKS, name, root=tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_nobody_registered_is_none() -> None:
-    assert known_marks("mnist", Path()) is None
+def test_a_name_of_the_other_kind_of_labels_is_refused() -> None:
+    with pytest.raises(UserError, match="no known data set of that name with several labels per image"):
+        read(MARKS, "mnist")

@@ -10,17 +10,17 @@ from scipy.io import savemat
 from sklearn.datasets import load_digits
 
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, ArrayImages, Dataset
+from fewlabels.data.known.catalogue import known_names
 from fewlabels.data.known.class_names import CIFAR100
-from fewlabels.data.known.single_label import KNOWN_NAMES, known
+from fewlabels.data.labels.classes import CLASSES
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 RNG = np.random.default_rng(0)
 
 
 def load(name: str, root: Path) -> Dataset:
-    dataset = known(name, root)
-    assert dataset is not None
-    return dataset
+    return read(CLASSES, name, root=root)
 
 
 def pixels(dataset: Dataset) -> np.ndarray:
@@ -32,11 +32,6 @@ def pixels(dataset: Dataset) -> np.ndarray:
 
 def noise(*shape: int) -> np.ndarray:
     return RNG.integers(0, 256, shape, dtype=np.uint8)
-
-
-def test_the_names_are_these_and_others_are_none(tmp_path: Path) -> None:
-    assert {"digits", "mnist", "usps", "cifar10", "cifar100", "svhn", "stl10", "cub200", "cars"} <= set(KNOWN_NAMES)
-    assert known("mnits", tmp_path) is None
 
 
 def test_digits_are_scaled_and_every_fourth_is_test(tmp_path: Path) -> None:
@@ -194,7 +189,7 @@ def test_an_npz_may_have_its_labels_in_a_column(tmp_path: Path) -> None:
 def test_a_wrong_npz_is_a_user_error(tmp_path: Path, change: dict[str, np.ndarray]) -> None:
     npz(tmp_path, **change)
     with pytest.raises(UserError, match="cifar10"):
-        known("cifar10", tmp_path)
+        load("cifar10", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -222,13 +217,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, file: str, content: 
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
     with pytest.raises(UserError, match=file):
-        known(name, tmp_path)
+        load(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN_NAMES if name not in ("digits", "digit-scenes")])
+@pytest.mark.parametrize("name", [name for name in known_names(CLASSES) if name not in ("digits", "digit-scenes")])
 def test_missing_files_are_named_with_the_way_out(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError) as caught:
-        known(name, tmp_path)
+        load(name, tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "--root" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -237,4 +232,4 @@ def test_missing_files_are_named_with_the_way_out(tmp_path: Path, name: str) -> 
 def test_the_pickled_cifar_is_refused_with_the_name_of_the_right_one(tmp_path: Path) -> None:
     (tmp_path / "cifar-10-batches-py").mkdir()
     with pytest.raises(UserError, match=r"cifar-10-batches-bin.*'cifar-10-batches-py' is pickled.*binary"):
-        known("cifar10", tmp_path)
+        load("cifar10", tmp_path)

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fewlabels.data.dataset import TEST, TRAIN, VAL
-from fewlabels.data.labels.csv_labels import Labels, read_labels
+from fewlabels.data.labels.annotations import Annotations
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.errors import UserError
 
 FILES = ["a.png", "b.png", "sub/c.png", "sub/d e.png"]
@@ -15,19 +16,19 @@ FILES = ["a.png", "b.png", "sub/c.png", "sub/d e.png"]
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read(content: str | bytes) -> Labels:
+    def read(content: str | bytes) -> Annotations[str]:
         file = tmp_path / "labels.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_labels(file, FILES)
+        return CLASSES.read_csv(file, FILES)
 
     return read
 
 
-def table(labels: Labels) -> dict[str, tuple[str, int]]:
-    return {path: (what.label, what.split) for path, what in labels.given.items()}
+def table(labels: Annotations[str]) -> dict[str, tuple[str, int]]:
+    return {path: (what.label or "", what.split) for path, what in labels.images.items()}
 
 
-def only_fault(labels: Labels) -> str:
+def only_fault(labels: Annotations[str]) -> str:
     assert len(labels.faults) == 1, labels.faults
     return str(labels.faults[0])
 
@@ -79,9 +80,9 @@ def test_what_spreadsheets_write_is_read(read, content: str | bytes) -> None:
         ('"b.png,cat', ["no image"]),
         ('b.png,"cat\nsub/c.png,dog', ["quote"]),
         ('b.png,"cat' + "\nsub/c.png,dog" * 20000, ["quote"]),
-        ("a.png,dog", ["'a.png' is 'dog' (train) here but 'cat' (train) in labels.csv row 3", "delete one"]),
-        ("a.png,", ["'a.png' is unlabelled (train) here but 'cat' (train) in labels.csv row 3"]),
-        ("a.png,cat,test", ["'cat' (test) here but 'cat' (train)"]),
+        ("a.png,dog", ["'a.png' is 'dog' here but 'cat' in labels.csv row 3", "delete one"]),
+        ("a.png,", ["'a.png' is unlabelled here but 'cat' in labels.csv row 3"]),
+        ("a.png,cat,test", ["'a.png' is test here but train in labels.csv row 3"]),
     ],
 )
 def test_a_bad_row_is_named_by_its_line_in_the_file(read, row: str, words: list[str]) -> None:
@@ -140,9 +141,44 @@ def test_a_note_warns_of_labels_that_look_like_no_label(read) -> None:
     assert "'-1' is read as the name of a class" in str(labels.notes[0])
 
 
+def exported(read, content: str) -> list[str]:
+    return [str(note) for note in read(content).notes if "not given by a person" in str(note)]
+
+
+def test_labels_of_an_exported_ledger_that_nobody_gave_are_counted(read) -> None:
+    rows = ["a.png,train,cat,cat,0.9,1", "b.png,train,,dog,0.97,1", "sub/c.png,train,,cat,0.4,0"]
+    header = "path,split,given,label,confidence,accepted"
+    assert exported(read, "\n".join([header, *rows])) == [
+        "2 of 3 labels in labels.csv were not given by a person (column 'given' is empty); "
+        "export with --accepted to keep only the accepted ones"
+    ]
+    (note,) = exported(read, "\n".join([header, *rows[:2]]))
+    assert note.startswith("1 of 2 labels in labels.csv")
+    assert note.endswith("; all are accepted")
+
+
+def test_an_export_without_the_column_given_has_no_label_that_a_person_gave(read) -> None:
+    (note,) = exported(read, "path,label,confidence,accepted\na.png,cat,0.9,1\nb.png,dog,0.3,0\n")
+    assert note.startswith("2 of 2 labels in labels.csv were not given by a person")
+    assert note.endswith("export with --accepted to keep only the accepted ones")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,label\na.png,cat\n",
+        "path,label,confidence\na.png,cat,0.9\n",
+        "path,given,label\na.png,cat,cat\nb.png,,\n",
+    ],
+    ids=["labels", "an annotator's confidence", "all given"],
+)
+def test_labels_that_a_person_gave_are_not_noted(read, content: str) -> None:
+    assert exported(read, content) == []
+
+
 def test_a_csv_that_is_not_there_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read the labels"):
-        read_labels(tmp_path / "none.csv", FILES)
+        CLASSES.read_csv(tmp_path / "none.csv", FILES)
 
 
 _cells = st.sampled_from(
@@ -155,5 +191,5 @@ _text = st.lists(st.one_of(_cells, st.sampled_from(["\n", "\r", "\x00", " "]), s
 @given(st.one_of(st.binary(max_size=200), _text, _text.map(lambda text: f"path,label,split\n{text}")))
 def test_no_garbage_raises_or_names_a_file_that_is_not_there(read, content: bytes | str) -> None:
     labels = read(content.encode(errors="surrogatepass") if isinstance(content, str) else content)
-    assert set(labels.given) <= set(FILES)
+    assert set(labels.images) <= set(FILES)
     assert all("\n" not in str(fault) for fault in labels.faults)

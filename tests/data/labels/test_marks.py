@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fewlabels.data.check import check
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, FileImages
 from fewlabels.data.labels.csv_rows import open_table
 from fewlabels.data.labels.faults import DataFaults
+from fewlabels.data.labels.marks import MARKS
 from fewlabels.data.labels.marks_csv import is_marks_csv, read_marks_csv
-from fewlabels.data.read_marks import check_marks, read_marks
+from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 GOOD = "path,split,cat,dog\na.png,,1,0\nb.png,,0,1\nc.png,,,\nt.png,test,1,1\n"
@@ -26,13 +28,13 @@ def data(tmp_path: Path, paint) -> Path:
 
 def notes(data: Path, csv: str) -> list[str]:
     (data / "labels.csv").write_text(csv)
-    report = check_marks(str(data), None, Path())
+    report = check(MARKS, str(data))
     assert not report.faults
     return [str(note) for note in report.notes]
 
 
 def test_a_folder_and_its_csv_become_marks_for_every_class_and_image(data: Path) -> None:
-    dataset = read_marks(str(data), None, Path(), skip_bad=False)
+    dataset = read(MARKS, str(data), skip_bad=False)
     assert dataset.classes == ("cat", "dog")
     assert dataset.paths == ("a.png", "b.png", "c.png", "t.png")
     assert (dataset.labels.dtype, dataset.labels.tolist()) == (np.int8, [[1, -1], [-1, 1], [0, 0], [1, 1]])
@@ -43,14 +45,14 @@ def test_a_folder_and_its_csv_become_marks_for_every_class_and_image(data: Path)
 
 def test_the_csv_may_lie_elsewhere_and_one_is_needed(data: Path, tmp_path: Path) -> None:
     (data / "labels.csv").rename(tmp_path / "my.csv")
-    assert read_marks(str(data), tmp_path / "my.csv", Path()).labels[0].tolist() == [PRESENT, ABSENT]
+    assert read(MARKS, str(data), tmp_path / "my.csv", Path()).labels[0].tolist() == [PRESENT, ABSENT]
     with pytest.raises(UserError, match=r"no 'labels\.csv' in .*--labels"):
-        read_marks(str(data), None, Path())
+        read(MARKS, str(data))
 
 
 def test_an_image_without_a_row_is_an_unlabelled_training_image(data: Path, paint) -> None:
     paint("new.png")
-    dataset = read_marks(str(data), None, Path())
+    dataset = read(MARKS, str(data))
     row = dataset.paths.index("new.png")
     assert (dataset.labels[row].tolist(), dataset.splits[row]) == ([UNKNOWN, UNKNOWN], TRAIN)
     assert "2 of 4 train images have no known label: they are unlabelled (first 'c.png')" in dataset.notes
@@ -60,27 +62,27 @@ def test_the_first_fault_is_named_and_with_skip_bad_the_rest_is_read(data: Path)
     (data / "a.png").write_bytes(b"no image")
     (data / "labels.csv").write_text(GOOD.replace("b.png,,0,1", "b.png,,0,3"))
     with pytest.raises(DataFaults, match="and 1 more; `fewlabels check"):
-        read_marks(str(data), None, Path())
-    dataset = read_marks(str(data), None, Path(), skip_bad=True)
+        read(MARKS, str(data))
+    dataset = read(MARKS, str(data), skip_bad=True)
     assert dataset.left_out == ("a.png", "b.png")
     assert dataset.paths == ("c.png", "t.png")
 
 
 def test_copies_with_contradicting_marks_are_a_fault(data: Path) -> None:
     shutil.copy(data / "a.png", data / "b.png")
-    with pytest.raises(DataFaults, match=r"a\.png: the same bytes as 'b\.png', but with class 'cat' and that without"):
-        read_marks(str(data), None, Path())
+    with pytest.raises(DataFaults, match=r"a\.png: the same bytes as 'b\.png', but class 'cat' is present here"):
+        read(MARKS, str(data))
 
 
 def test_copies_whose_marks_do_not_contradict_are_a_note(data: Path) -> None:
     shutil.copy(data / "a.png", data / "c.png")
-    assert "'c.png' is an exact copy of 'a.png'" in read_marks(str(data), None, Path()).notes
+    assert "'c.png' is an exact copy of 'a.png'" in read(MARKS, str(data)).notes
 
 
 def test_a_training_copy_of_a_test_image_is_a_leak(data: Path) -> None:
     shutil.copy(data / "t.png", data / "c.png")
     with pytest.raises(DataFaults, match=r"c\.png: a train image, the same bytes as 't\.png' in test"):
-        read_marks(str(data), None, Path())
+        read(MARKS, str(data))
 
 
 def test_a_class_without_any_training_label_is_noted(data: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_class_without_positives_in_test_and_unscored_images_are_noted(data: P
     csv = "path,split,cat,dog\na.png,,1,0\nb.png,,0,1\nc.png,test,,\nt.png,test,1,0\n"
     assert notes(data, csv) == [
         "1 of 2 test images have no known label: they are not scored (first 'c.png')",
-        "class 'dog' is nowhere present in test: the figures leave it out",
+        "class 'dog' is present in no test image: its metrics are left out",
     ]
 
 
@@ -114,7 +116,7 @@ def test_data_without_training_labels_are_for_predict_and_evaluate(data: Path) -
 
 
 def test_check_says_how_much_is_known(data: Path) -> None:
-    lines = check_marks(str(data), None, Path()).lines()
+    lines = check(MARKS, str(data)).lines()
     assert lines[-2] == (
         "data: 4 images: 2 labelled and 1 unlabelled for training, 1 for test, 66.7% of the training labels known; "
         "2 classes (cat, dog)"
@@ -124,9 +126,9 @@ def test_check_says_how_much_is_known(data: Path) -> None:
 
 def test_a_name_that_is_no_known_data_set_of_this_task_gets_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'voc2007'"):
-        read_marks("voc207", None, tmp_path)
+        read(MARKS, "voc207", root=tmp_path)
     with pytest.raises(UserError, match="has its own labels"):
-        read_marks("voc2007", tmp_path / "x.csv", tmp_path)
+        read(MARKS, "voc2007", tmp_path / "x.csv", tmp_path)
 
 
 def test_the_benchmark_csv_is_read_as_it_is(shared_data: Path) -> None:
@@ -138,9 +140,9 @@ def test_the_benchmark_csv_is_read_as_it_is(shared_data: Path) -> None:
     assert is_marks_csv(file)
     assert (marks.faults, marks.notes, len(marks.classes)) == ([], [], 20)
     assert marks.classes[18] == "train"  # a class, not the split
-    all_marks = np.stack([told.marks for told in marks.given.values()])
+    all_marks = np.stack([told.label for told in marks.images.values()])
     assert (all_marks == UNKNOWN).sum() == 163  # only difficult objects
-    assert [sum(told.split == split for told in marks.given.values()) for split in (TRAIN, TEST)] == [800, 365]
+    assert [sum(told.split == split for told in marks.images.values()) for split in (TRAIN, TEST)] == [800, 365]
 
 
 def test_the_benchmark_boxes_make_a_long_csv_of_the_same_positives(shared_data: Path, tmp_path: Path) -> None:
@@ -149,11 +151,11 @@ def test_the_benchmark_boxes_make_a_long_csv_of_the_same_positives(shared_data: 
     assert isinstance(boxes, tuple)
     certain = {(row.cells[0], row.cells[1]) for row in boxes.rows if row.cells[6] == "0"}
     (tmp_path / "long.csv").write_text("path,label,present\n" + "".join(f"{p},{c},1\n" for p, c in sorted(certain)))
-    long = read_marks_csv(tmp_path / "long.csv", list(wide.given))
+    long = read_marks_csv(tmp_path / "long.csv", list(wide.images))
     assert long.classes == wide.classes
-    for path, told in long.given.items():
-        np.testing.assert_array_equal(told.marks == PRESENT, wide.given[path].marks == PRESENT)
-    assert sum((told.marks == PRESENT).sum() for told in wide.given.values()) == len(certain)
+    for path, told in long.images.items():
+        np.testing.assert_array_equal(told.label == PRESENT, wide.images[path].label == PRESENT)
+    assert sum((told.label == PRESENT).sum() for told in wide.images.values()) == len(certain)
 
 
 def _paths(file: Path) -> list[str]:

@@ -9,10 +9,12 @@ from PIL import Image
 
 from fewlabels.data.check import check
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, Dataset, FileImages
+from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.labels.faults import DataFaults
-from fewlabels.data.labels.folder import list_images, read_folder, sorted_classes
+from fewlabels.data.labels.names import sorted_classes
 from fewlabels.data.pixels import scan
 from fewlabels.data.pixels.decode import decode
+from fewlabels.data.read import read, read_images
 from fewlabels.errors import UserError
 
 
@@ -29,11 +31,11 @@ def rows(dataset: Dataset) -> dict[str, tuple[str, int]]:
 
 
 def faults(data: Path, labels: Path | None = None) -> list[str]:
-    return [str(fault) for fault in check(str(data), labels, Path()).faults]
+    return [str(fault) for fault in check(CLASSES, str(data), labels).faults]
 
 
 def notes(data: Path) -> list[str]:
-    return [str(note) for note in check(str(data), None, Path()).notes]
+    return [str(note) for note in check(CLASSES, str(data)).notes]
 
 
 def test_a_csv_labels_images_in_nested_folders(data: Path, paint) -> None:
@@ -42,7 +44,7 @@ def test_a_csv_labels_images_in_nested_folders(data: Path, paint) -> None:
     (data / "labels.csv").write_text(
         "path,label,split\nx/y/a.png,cat,\nd.png,dog,train\nb.png,dog,val\nt.png,cat,test\n"
     )
-    dataset = read_folder(data)
+    dataset = read(CLASSES, str(data))
     assert rows(dataset) == {
         "b.png": ("dog", VAL),
         "d.png": ("dog", TRAIN),
@@ -62,19 +64,19 @@ def small(data: Path, paint) -> Path:
 
 def test_folders_are_classes_and_unlabelled_is_none(small: Path, paint) -> None:
     paint("loose.png")
-    dataset = read_folder(small)
+    dataset = read(CLASSES, str(small))
     assert dataset.classes == ("cat", "dog")
     assert dataset.paths == ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png", "loose.png", "unlabelled/1.png")
     assert dataset.labels.tolist() == [0, 0, 1, 1, UNLABELLED, UNLABELLED]
     assert (dataset.labels.dtype, dataset.splits.dtype) == (np.int64, np.int8)
     assert dataset.name == "data"
-    assert any("1 image lies outside the class folders" in note for note in dataset.notes)
+    assert any("1 image is outside the class folders" in note for note in dataset.notes)
 
 
 def test_top_folders_may_be_splits(data: Path, paint) -> None:
     for path in ("train/cat/1.png", "train/dog/1.png", "train/unlabeled/1.png", "val/cat/1.png", "test/dog/9.png"):
         paint(path)
-    assert rows(read_folder(data)) == {
+    assert rows(read(CLASSES, str(data))) == {
         "test/dog/9.png": ("dog", TEST),
         "train/cat/1.png": ("cat", TRAIN),
         "train/dog/1.png": ("dog", TRAIN),
@@ -86,26 +88,26 @@ def test_top_folders_may_be_splits(data: Path, paint) -> None:
 def test_a_class_may_be_called_train(data: Path, paint) -> None:
     for path in ("train/1.png", "bus/1.png"):
         paint(path)
-    assert rows(read_folder(data)) == {"bus/1.png": ("bus", TRAIN), "train/1.png": ("train", TRAIN)}
+    assert rows(read(CLASSES, str(data))) == {"bus/1.png": ("bus", TRAIN), "train/1.png": ("train", TRAIN)}
 
 
 def test_a_folder_beside_the_splits_is_a_fault(data: Path, paint) -> None:
     for path in ("train/cat/1.png", "train/dog/1.png", "valid/cat/1.png"):
         paint(path)
     assert faults(data) == [
-        "valid/: lies beside train/, val/ or test/ but is none of them; rename it (did you mean 'val'?)"
+        "valid/: is next to train/, val/ or test/ but is none of them; rename it (did you mean 'val'?)"
     ]
 
 
 @pytest.mark.parametrize("path", ["a.png", "images/a.png"])
 def test_a_folder_without_labels_is_all_unlabelled(data: Path, paint, path: str) -> None:
     paint(path)
-    dataset = read_folder(data)
+    dataset = read(CLASSES, str(data))
     assert (dataset.classes, dataset.labels.tolist()) == ((), [UNLABELLED])
 
 
 def test_hidden_files_other_files_and_runs_are_not_data(small: Path, paint) -> None:
-    before = read_folder(small).paths
+    before = read(CLASSES, str(small)).paths
     for path in (".hidden.png", ".git/a.png", "runs/first/a.png", "runs/second/checkpoint/a.png", "__MACOSX/._1.png"):
         paint(path)
     (small / "notes.txt").write_text("hello")
@@ -113,7 +115,7 @@ def test_hidden_files_other_files_and_runs_are_not_data(small: Path, paint) -> N
     for run in ("first", "second"):
         (small / "runs" / run / "config.yaml").write_text("")
     (small / "runs/first/metrics.json").write_text("{}")
-    dataset = read_folder(small)
+    dataset = read(CLASSES, str(small))
     assert dataset.paths == before
     assert dataset.notes == ("1 .heic files are not read; convert them to .jpg or .png if they are data",)
 
@@ -128,7 +130,7 @@ def test_sizes_are_those_after_exif_rotation(data: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("L", (30, 20)).save(data / "a.jpg", exif=exif)
-    images = read_folder(data).images
+    images = read(CLASSES, str(data)).images
     assert isinstance(images, FileImages)
     assert images.sizes.tolist() == [[20, 30]]
     assert images.grey
@@ -137,14 +139,14 @@ def test_sizes_are_those_after_exif_rotation(data: Path) -> None:
 @pytest.mark.parametrize(("side", "flip"), [(64, "none"), (65, "horizontal")])
 def test_only_photographs_are_flipped(data: Path, paint, side: int, flip: str) -> None:
     paint("a.png", size=(100, side))
-    assert read_folder(data).flip == flip
+    assert read(CLASSES, str(data)).flip == flip
 
 
 def test_one_coloured_image_makes_the_data_coloured(data: Path, paint) -> None:
     paint("a.png", mode="L")
-    assert read_folder(data).images.grey  # type: ignore[union-attr]
+    assert read(CLASSES, str(data)).images.grey  # type: ignore[union-attr]
     paint("b.png")
-    assert not read_folder(data).images.grey  # type: ignore[union-attr]
+    assert not read(CLASSES, str(data)).images.grey  # type: ignore[union-attr]
 
 
 @pytest.fixture
@@ -167,7 +169,7 @@ def test_every_bad_file_is_listed_at_once(hostile: Path) -> None:
 
 def test_training_names_the_first_fault_and_the_count(hostile: Path) -> None:
     with pytest.raises(DataFaults) as caught:
-        read_folder(hostile)
+        read(CLASSES, str(hostile))
     text = str(caught.value)
     assert text.startswith("cat/cut.jpg: is truncated")
     assert text.endswith(f"(and 2 more; `fewlabels check {hostile}` lists all)")
@@ -175,7 +177,7 @@ def test_training_names_the_first_fault_and_the_count(hostile: Path) -> None:
 
 
 def test_skip_bad_goes_on_without_them_and_says_so(hostile: Path) -> None:
-    dataset = read_folder(hostile, skip_bad=True)
+    dataset = read(CLASSES, str(hostile), skip_bad=True)
     assert dataset.paths == ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png", "unlabelled/1.png")
     assert sum(note.startswith("left out: ") for note in dataset.notes) == 3
 
@@ -184,7 +186,7 @@ def test_a_bad_row_with_skip_bad_leaves_out_that_row_alone(data: Path, paint) ->
     for path in ("a.png", "b.png", "c.png"):
         paint(path)
     (data / "labels.csv").write_text("path,label\na.png,cat\nx.png,cat\nb.png,dog\n")
-    assert rows(read_folder(data, skip_bad=True)) == {
+    assert rows(read(CLASSES, str(data), skip_bad=True)) == {
         "a.png": ("cat", TRAIN),
         "b.png": ("dog", TRAIN),
         "c.png": ("", TRAIN),
@@ -194,13 +196,13 @@ def test_a_bad_row_with_skip_bad_leaves_out_that_row_alone(data: Path, paint) ->
 def test_skip_bad_cannot_go_round_a_header(small: Path) -> None:
     (small / "labels.csv").write_text("file,label\n")
     with pytest.raises(DataFaults, match="did you mean 'file'"):
-        read_folder(small, skip_bad=True)
+        read(CLASSES, str(small), skip_bad=True)
 
 
 def test_skip_bad_does_not_make_data_of_nothing(data: Path) -> None:
     (data / "a.png").write_bytes(b"")
     with pytest.raises(DataFaults, match=r"a\.png: is empty"):
-        read_folder(data, skip_bad=True)
+        read(CLASSES, str(data), skip_bad=True)
 
 
 def test_same_bytes_with_two_labels_are_a_fault_and_both_left_out(small: Path, paint) -> None:
@@ -208,7 +210,7 @@ def test_same_bytes_with_two_labels_are_a_fault_and_both_left_out(small: Path, p
     paint("dog/same.png", seed=1)
     assert len(faults(small)) == 1
     assert "cat/same.png: the same bytes as 'dog/same.png', but labelled 'cat' and that 'dog'" in faults(small)[0]
-    assert not {"cat/same.png", "dog/same.png"} & set(read_folder(small, skip_bad=True).paths)
+    assert not {"cat/same.png", "dog/same.png"} & set(read(CLASSES, str(small), skip_bad=True).paths)
 
 
 @pytest.mark.parametrize("label", ["cat", "unlabelled"])
@@ -219,7 +221,7 @@ def test_a_training_copy_of_a_test_image_is_a_leak(data: Path, paint, label: str
     paint("test/cat/same.png", seed=1)
     assert len(faults(data)) == 1
     assert f"train/{label}/same.png: a train image, the same bytes as 'test/cat/same.png' in test" in faults(data)[0]
-    left = read_folder(data, skip_bad=True).paths
+    left = read(CLASSES, str(data), skip_bad=True).paths
     assert "test/cat/same.png" in left
     assert f"train/{label}/same.png" not in left
 
@@ -235,7 +237,7 @@ def test_check_lists_all_copies_where_training_names_a_few(small: Path, paint) -
     for number in range(6):
         paint(f"unlabelled/copy{number}.png", seed=1)
     assert len(notes(small)) == 5
-    shown = read_folder(small).notes
+    shown = read(CLASSES, str(small)).notes
     assert len(shown) == 4
     assert shown[-1].startswith("2 more")
 
@@ -254,18 +256,18 @@ def test_a_class_that_only_the_test_split_has_is_a_fault(data: Path, paint) -> N
     assert faults(data) == [
         "test/fox/1.png: class 'fox' has no labelled training image; label one in train, or remove the class"
     ]
-    assert read_folder(data, skip_bad=True).classes == ("cat", "dog")
+    assert read(CLASSES, str(data), skip_bad=True).classes == ("cat", "dog")
 
 
 def test_a_folder_of_test_images_alone_can_be_evaluated(data: Path, paint) -> None:
     paint("test/cat/1.png")
     paint("test/dog/1.png")
-    assert read_folder(data).rows(TEST).tolist() == [0, 1]
+    assert read(CLASSES, str(data)).rows(TEST).tolist() == [0, 1]
 
 
 def test_an_image_in_the_folder_of_another_class_is_noted(small: Path) -> None:
     (small / "labels.csv").write_text("path,label\ncat/1.png,cat\ncat/2.png,dog\ndog/1.png,dog\n")
-    assert notes(small) == ["labels.csv row 3: 'cat/2.png' is labelled 'dog' but lies in the folder 'cat'"]
+    assert notes(small) == ["labels.csv row 3: 'cat/2.png' is labelled 'dog' but is in the folder 'cat'"]
 
 
 def test_training_on_images_in_a_test_folder_is_noted(data: Path, paint) -> None:
@@ -299,7 +301,7 @@ def test_links_out_of_the_folder_are_faults(small: Path, tmp_path: Path) -> None
     os.symlink(small, small / "cat/loop")
     found = faults(small)
     assert [fault.split(":")[0] for fault in found] == ["cat/broken.png", "cat/link.png", "fox"]
-    assert "cat/link.png" not in read_folder(small, skip_bad=True).paths
+    assert "cat/link.png" not in read(CLASSES, str(small), skip_bad=True).paths
 
 
 def test_a_name_that_is_not_text_is_a_fault_that_can_be_printed(small: Path, paint) -> None:
@@ -316,7 +318,7 @@ def test_what_is_no_folder_of_images_is_a_user_error(tmp_path: Path, name: str, 
     (tmp_path / "file.zip").write_text("")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=words):
-        read_folder(tmp_path / name)
+        read(CLASSES, str(tmp_path / name))
 
 
 def test_good_and_bad_images_are_remembered(
@@ -329,10 +331,10 @@ def test_good_and_bad_images_are_remembered(
         return decode(path)
 
     monkeypatch.setattr(scan, "decode", counted)
-    first = check(str(hostile), None, Path())
+    first = check(CLASSES, str(hostile))
     assert len(decoded) == 8
     decoded.clear()
-    again = check(str(hostile), None, Path())
+    again = check(CLASSES, str(hostile))
     assert not decoded
     assert again.lines() == first.lines()
 
@@ -350,43 +352,43 @@ def test_good_and_bad_images_are_remembered(
 
 
 def test_the_order_of_images_does_not_depend_on_what_is_remembered(small: Path) -> None:
-    before = read_folder(small).paths
+    before = read(CLASSES, str(small)).paths
     os.utime(small / "cat/1.png", ns=(1, 1))
-    assert read_folder(small).paths == before == tuple(sorted(before))
+    assert read(CLASSES, str(small)).paths == before == tuple(sorted(before))
 
 
 def test_nothing_is_written_into_the_data(small: Path) -> None:
     before = sorted(small.rglob("*"))
-    read_folder(small)
+    read(CLASSES, str(small))
     assert sorted(small.rglob("*")) == before
 
 
 def test_an_unwritable_cache_is_no_matter(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "file"))
-    assert len(read_folder(small)) == 5
+    assert len(read(CLASSES, str(small))) == 5
 
 
 def test_progress_counts_to_the_number_of_images(small: Path) -> None:
     seen: list[tuple[int, int]] = []
-    read_folder(small, progress=lambda done, total: seen.append((done, total)))
+    read(CLASSES, str(small), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
 def test_the_check_ends_with_a_summary(small: Path) -> None:
-    assert check(str(small), None, Path()).lines() == [
+    assert check(CLASSES, str(small)).lines() == [
         "data: 5 images: 4 labelled and 1 unlabelled for training; 2 classes (cat, dog)",
         "no faults",
     ]
 
 
 def test_images_to_predict_are_a_folder_or_one_file(hostile: Path) -> None:
-    one = list_images(hostile / "cat/2.png")
+    one = read_images(hostile / "cat/2.png")
     assert (one.paths, one.classes, one.labels.tolist()) == (("2.png",), (), [UNLABELLED])
     with pytest.raises(DataFaults, match=r"cat/cut\.jpg"):
-        list_images(hostile)
-    assert len(list_images(hostile, skip_bad=True)) == 5
+        read_images(hostile)
+    assert len(read_images(hostile, skip_bad=True)) == 5
     with pytest.raises(DataFaults, match="is empty"):
-        list_images(hostile / "cat/empty.png")
+        read_images(hostile / "cat/empty.png")
     with pytest.raises(UserError, match="no folder"):
-        list_images(hostile / "none")
+        read_images(hostile / "none")

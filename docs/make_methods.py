@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fewlabels.methods.catalogue import LEFT_OUT, TASKS, load_method, method_files
+from fewlabels.methods.catalogue import NOT_IMPLEMENTED, TASKS, load_method, method_names
 
 HEAD = """# Methods
 
@@ -15,11 +15,11 @@ def text() -> str:
     lines = [HEAD]
     for task in TASKS:
         lines += [f"## {task}", "", "| name | idea | paper |", "|---|---|---|"]
-        for name in method_files(task):
+        for name in method_names(task):
             method = load_method(name, task)
             lines.append(f"| `{name}` | {method.idea} | {method.paper} |")
     lines += ["", "Not here, because neither their full definition nor their authors' code could be had, and a guess"]
-    lines += ["would not be them: " + "; ".join(f"{name} ({paper})" for name, paper in LEFT_OUT.items()) + "."]
+    lines += ["would not be them: " + "; ".join(f"{name} ({paper})" for name, paper in NOT_IMPLEMENTED.items()) + "."]
     return "\n".join(lines) + "\n"
 
 

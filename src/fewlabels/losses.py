@@ -1,7 +1,7 @@
 """Loss functions of the methods, for use in any training loop.
 
-All are pure functions: tensors in, a tensor out, no state and no randomness. They are differentiable with respect to the
-logits (or features, or boxes) and need no other part of fewlabels:
+All are pure functions of tensors, without state or randomness. They are differentiable with respect to the logits (or
+features, or boxes) and need no other part of fewlabels:
 
     from fewlabels.losses import pseudo_label_loss
 

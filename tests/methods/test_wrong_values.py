@@ -177,7 +177,7 @@ def test_a_threshold_is_a_number(name: str, parameter: str, text: str) -> None:
 @pytest.mark.parametrize(("count", "classes"), [(3, 3), (4, 3), (2, 2), (-1, 3)])
 def test_negatives_are_fewer_than_the_classes(name: str, parameter: str, count: int, classes: int) -> None:
     message = refusal(name, parameter, count, classes)
-    assert message.startswith(f"--method.{parameter} {count} does not go with {classes} classes")
+    assert message.startswith(f"--method.{parameter} {count} does not fit {classes} classes")
     assert message.endswith(f"to {classes - 1}")
     make_parameters(load_method(name), {parameter: classes - 1}, classes)
 

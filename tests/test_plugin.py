@@ -51,9 +51,7 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_task_of_another_package_trains_predicts_labels_and_reports(
-    images: Path, tmp_path: Path, call: Call
-) -> None:
+def test_a_task_of_another_package_trains_predicts_labels_and_reports(images: Path, tmp_path: Path, call: Call) -> None:
     run = tmp_path / "run"
     words = ("--task", "regress", "--method", "consistent-regression", "--method.weight", "0.2", "--out", run)
     fast = ("--steps", "60", "--backbone", "cnn3", "--device", "cpu", "--precision", "fp32", "--threads", "1")

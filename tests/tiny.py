@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, ArrayImages, Dataset
 from fewlabels.data.known.scenes import draw_scenes
-from fewlabels.methods.catalogue import TASKS, load_method, method_files
+from fewlabels.methods.catalogue import TASKS, load_method, method_names
 from fewlabels.methods.method import Method
 from fewlabels.options import TrainOptions
 from fewlabels.run.plan import make_plan
@@ -39,7 +39,7 @@ class Case(NamedTuple):
         return load_method(self.name, self.task)
 
 
-CASES = [Case(task, name) for task in TASKS for name in method_files(task)]
+CASES = [Case(task, name) for task in TASKS for name in method_names(task)]
 TRAINING = [case for case in CASES if case.method.trains]
 
 

@@ -143,10 +143,13 @@ def test_check_lists_every_fault_on_a_line_of_its_own(call: Call, own_digits: Pa
     assert answer.out.splitlines()[-1] == "3 faults"
 
 
-def test_methods_in_a_pipe_is_one_name_a_line(call: Call) -> None:
-    names = call("methods").out.splitlines()
-    assert {"fixmatch", "supervised"} <= set(names)
-    assert all(" " not in name for name in names)
+def test_methods_in_a_pipe_is_one_task_and_name_per_line(call: Call) -> None:
+    lines = call("methods").out.splitlines()
+    assert {"classify\tfixmatch", "multilabel\tlinear-probe", "localize\tcam"} <= set(lines)
+    assert all(line.count("\t") == 1 and " " not in line for line in lines)
+    assert [line.split("\t")[0] for line in lines] == sorted(
+        (line.split("\t")[0] for line in lines), key=["classify", "multilabel", "localize"].index
+    )
 
 
 def test_methods_describes_one_with_its_parameters(call: Call) -> None:

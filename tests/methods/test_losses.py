@@ -7,7 +7,7 @@ import torch
 
 from fewlabels.methods.classify.freematch import fairness_loss, normalised_ratio
 from fewlabels.methods.consistency import kl_divergence, pseudo_label_loss, softmax_mse, target_probabilities
-from fewlabels.methods.ramps import linear_ramp, shortened, sigmoid_ramp
+from fewlabels.methods.ramps import linear_ramp, shortened_momentum, sigmoid_ramp
 
 
 def test_kept_pseudo_labels_count_and_the_batch_size_divides() -> None:
@@ -85,7 +85,7 @@ def test_the_divergence_of_attention_maps_is_the_papers() -> None:
 
 
 def test_an_average_remembers_at_most_a_tenth_of_a_run() -> None:
-    assert shortened(0.999, 10_800) == shortened(0.999, 1 << 20) == 0.999
-    assert abs(shortened(0.999, 1500) - (1 - 1 / 150)) < 1e-12
-    assert shortened(0.5, 1500) == 0.5
-    assert shortened(0.999, 3) == 0
+    assert shortened_momentum(0.999, 10_800) == shortened_momentum(0.999, 1 << 20) == 0.999
+    assert abs(shortened_momentum(0.999, 1500) - (1 - 1 / 150)) < 1e-12
+    assert shortened_momentum(0.5, 1500) == 0.5
+    assert shortened_momentum(0.999, 3) == 0

@@ -75,7 +75,7 @@ def test_of_two_classes_the_negative_is_the_other_and_the_loss_its_cross_entropy
 
 @pytest.mark.parametrize(("m", "classes"), [(0, 3), (3, 3), (1, 1), (-1, 5)])
 def test_no_more_negatives_than_other_classes(m: int, classes: int) -> None:
-    with pytest.raises(UserError, match=rf"--method\.m {m} does not go with {classes} classes"):
+    with pytest.raises(UserError, match=rf"--method\.m {m} does not fit {classes} classes"):
         DNLLParameters(m=m).validate(classes)
     check_count("m", 0, 0, 1)
     DNLLParameters(m=1).validate(2)

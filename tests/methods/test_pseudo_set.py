@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fewlabels.methods.classify.pseudo_label_epochs import PseudoLabelEpochs, PseudoLabelEpochsParameters
 from fewlabels.methods.method import Problem
-from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
+from fewlabels.methods.pseudo_set import PseudoSet, most_confident, predicted_labels, unlabelled_rows
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import probabilities
 from fewlabels.training.pool import TrainingPool
@@ -108,15 +108,15 @@ def test_replacing_forgets_and_adding_does_not() -> None:
 
 
 def test_who_has_a_label_gets_no_other() -> None:
-    found = without_label(pool_of(torch.zeros(6, 2), [1, 4, 5], [0, 1, 0], identity_model(), rows=[0, 1, 2, 4]))
+    found = unlabelled_rows(pool_of(torch.zeros(6, 2), [1, 4, 5], [0, 1, 0], identity_model(), rows=[0, 1, 2, 4]))
     assert found.tolist() == [0, 2]
-    assert len(without_label(pool_of(torch.zeros(2, 2), [0, 1], [0, 1], identity_model()))) == 0
+    assert len(unlabelled_rows(pool_of(torch.zeros(2, 2), [0, 1], [0, 1], identity_model()))) == 0
 
 
 def test_predictions_are_softmax_and_argmax() -> None:
     """T-1."""
     model = identity_model(3)
-    labels, confidence = predict(pool_of(torch.tensor(T1), [], [], model), model, torch.tensor([3, 0, 1, 2]))
+    labels, confidence = predicted_labels(pool_of(torch.tensor(T1), [], [], model), model, torch.tensor([3, 0, 1, 2]))
     assert labels.tolist() == [2, 0, 0, 1]
     assert confidence.tolist() == pytest.approx([0.964663, 0.909443, 0.506480, 0.490155], abs=1e-6)
 
@@ -126,12 +126,12 @@ def test_the_surest_are_those_from_numpys_percentile_on(share: float) -> None:
     """Tenths, so that several images are equally sure; numpy's percentile is what the authors of CL call."""
     confidence = np.random.default_rng(1).integers(1, 11, 37) / 10
     expected = confidence >= np.percentile(confidence, max(0, 100 * (1 - share)))
-    assert surest(torch.from_numpy(confidence), share).tolist() == expected.tolist()
+    assert most_confident(torch.from_numpy(confidence), share).tolist() == expected.tolist()
 
 
 def test_of_equally_sure_images_all_are_taken_and_of_none_none() -> None:
-    assert surest(torch.full((5,), 0.3), 0.2).all()
-    assert surest(torch.zeros(0), 0.2).shape == (0,)
+    assert most_confident(torch.full((5,), 0.3), 0.2).all()
+    assert most_confident(torch.zeros(0), 0.2).shape == (0,)
 
 
 # Pseudo-Label in epochs.

@@ -11,14 +11,14 @@ import torch
 from tests.tiny import tiny_options
 
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import load_method, make_parameters, method_files
+from fewlabels.methods.catalogue import load_method, make_parameters, method_names
 from fewlabels.methods.method import Batch, Labelled, Losses, Method, Parameters, Problem, Unlabelled, parameter
 from fewlabels.methods.thresholds import CurriculumThresholds, SelfAdaptiveThresholds
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.randomness import Draws
 from fewlabels.run.train import train
 
-METHODS = list(method_files())
+METHODS = list(method_names())
 TRAINING = [name for name in METHODS if load_method(name).trains]
 SIZE = 8
 
@@ -112,7 +112,7 @@ def test_a_count_is_1_at_least(name: str, parameter: str, value: int) -> None:
 @pytest.mark.parametrize(("name", "parameter"), COUNTS)
 @pytest.mark.parametrize("value", [1.5, math.nan, math.inf, "2.0", "all", True])
 def test_a_count_is_a_whole_number(name: str, parameter: str, value: object) -> None:
-    assert refusal(name, parameter, value) == f"--method.{parameter} is a whole number, not '{value}'"
+    assert refusal(name, parameter, value) == f"--method.{parameter} must be a whole number, not '{value}'"
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -168,7 +168,7 @@ def test_a_word_stays_as_it_is_typed() -> None:
 @pytest.mark.parametrize("text", ["high", "", "0,9", "true"])
 @pytest.mark.parametrize(("name", "parameter"), THRESHOLDS)
 def test_a_threshold_is_a_number(name: str, parameter: str, text: str) -> None:
-    assert refusal(name, parameter, text) == f"--method.{parameter} is a number, not '{text}'"
+    assert refusal(name, parameter, text) == f"--method.{parameter} must be a number, not '{text}'"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_threshold_is_a_number(name: str, parameter: str, text: str) -> None:
 @pytest.mark.parametrize(("count", "classes"), [(3, 3), (4, 3), (2, 2), (-1, 3)])
 def test_negatives_are_fewer_than_the_classes(name: str, parameter: str, count: int, classes: int) -> None:
     message = refusal(name, parameter, count, classes)
-    assert message.startswith(f"--method.{parameter} {count} does not go with {classes} classes")
+    assert message.startswith(f"--method.{parameter} {count} does not fit {classes} classes")
     assert message.endswith(f"to {classes - 1}")
     make_parameters(load_method(name), {parameter: classes - 1}, classes)
 

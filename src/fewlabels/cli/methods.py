@@ -4,44 +4,48 @@ import sys
 from dataclasses import fields
 
 from fewlabels.cli.parser import Parser
-from fewlabels.methods.catalogue import TASKS, load_method, method_files, tasks_of
+from fewlabels.methods.catalogue import load_method, method_names, notes_page, task_names, tasks_of
 
 
 def arguments(parser: Parser) -> None:
-    """An optional name."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="say more of this method")
+    """Declare the arguments of the command."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="describe this method and its parameters")
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """List the methods, or describe one."""
+    """List the methods by task, or describe one.
+
+    In a pipe the list has one line per method: its task, a tab, and its name.
+    """
     name = parser.parse(argv).name
     if name:
         print("\n\n".join(describe(name, task) for task in tasks_of(name)))
     elif sys.stdout.isatty():
-        print("\n\n".join(_overview(task) for task in TASKS))
+        print("\n\n".join(_overview(task) for task in task_names()))
     else:
-        print("\n".join(dict.fromkeys(method for task in TASKS for method in method_files(task))))
+        print("\n".join(f"{task}\t{method}" for task in task_names() for method in method_names(task)))
 
 
 def _overview(task: str) -> str:
-    """The methods of a task, each with the first sentence of its idea."""
-    ideas = {name: load_method(name, task).idea.split(". ")[0] for name in method_files(task)}
+    """Return the methods of a task, each with the first sentence of its idea."""
+    ideas = {name: load_method(name, task).idea.split(". ")[0].rstrip(".") for name in method_names(task)}
     return "\n".join([f"--task {task}", *(f"  {name:<24} {idea}." for name, idea in ideas.items())])
 
 
-def describe(name: str, task: str = TASKS[0]) -> str:
-    """Title, task, paper, idea and parameters of one method."""
-    method = load_method(name, task)
+def describe(name: str, task: str = "classify") -> str:
+    """Return title, idea, paper, notes and parameters of a method as text."""
+    method, notes = load_method(name, task), notes_page(name, task)
     lines = [f"{name}: {method.title} (--task {task})", "", method.idea, "", f"Paper: {method.paper}"]
+    lines += [f"Notes: {notes}"] * bool(notes)
     if declared := fields(method.hyperparameters):
         rows = [(f"--method.{f.name}", short(f.default), str(f.metadata["range"] or "")) for f in declared]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines += ["", "Parameters, their defaults and what they may be:"]
+        lines += ["", "Parameters, with default and allowed values:"]
         for row, f in zip(rows, declared, strict=True):
             lines.append("  " + "  ".join([*map(str.ljust, row, widths), f.metadata["help"]]))
     return "\n".join(lines)
 
 
 def short(value: object) -> str:
-    """The value as text, a number to six digits."""
+    """Return a value as text, a float with six significant digits."""
     return f"{value:.6}" if isinstance(value, float) else str(value)

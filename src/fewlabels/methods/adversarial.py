@@ -1,4 +1,4 @@
-"""Small changes of an image that change the answer most, found by the gradient with respect to the image.
+"""Adversarial perturbations: directions in which the prediction changes most, from the gradient at the input.
 
 Legend: B images of the batch, C classes; x is (B, ...), images or the features of a frozen trunk.
 """
@@ -13,10 +13,11 @@ from fewlabels.models.statistics import untracked_statistics
 
 
 def unit(x: Tensor) -> Tensor:
-    """Each row of x (B, ...) scaled to l2 length one; a row of zeros stays as it is.
+    """Scale each row of x (B, ...) to l2 length one; a row of zeros is returned unchanged.
 
-    The row is divided by its largest magnitude first: squares of a gradient of 1e-30 are no longer numbers, and adding
-    1e-8 to the length, as the student report's code does, leaves vectors of length 4e-4 (METHODS S14, T-3).
+    Each row is divided by its largest magnitude first, because the squares of a gradient of 1e-30 underflow. Adding
+    1e-8 to the length, as the student report's code does, would leave vectors of length 4e-4
+    (docs/papers/student-report.md, S14 and T-3).
     """
     dims, least = tuple(range(1, x.ndim)), torch.finfo(x.dtype).tiny
     scaled = x / x.abs().amax(dims, keepdim=True).clamp_min(least)
@@ -24,15 +25,18 @@ def unit(x: Tensor) -> Tensor:
 
 
 def input_gradient(model: Classifier, x: Tensor, targets: Tensor) -> Tensor:
-    """(B, ...) gradient of the cross-entropy of model(x), summed over the batch, with respect to x (B, ...).
+    """Return the gradient at x of the cross-entropy of model(x) with the targets, summed over the batch.
 
-    Against probabilities it is also the gradient of KL(targets || softmax(model(x))), whose other part is constant.
-    Neither the parameters nor what x was made from get a gradient, and running statistics stay as they are.
+    For targets that are probabilities this is also the gradient of KL(targets || softmax(model(x))), because the two
+    differ by a constant. No gradient reaches the parameters, and the running statistics do not change.
 
     Args:
-        model: in training mode every image's answer depends on the batch's statistics, and so does its gradient.
+        model: in training mode the logits, and so the gradient, of an image depend on the statistics of the batch.
         x: (B, ...) where the gradient is taken.
         targets: (B, C) probabilities or (B,) int64 classes.
+
+    Returns:
+        (B, ...), of the dtype of x.
     """
     with torch.enable_grad(), untracked_statistics(model):
         x = x.detach().requires_grad_()
@@ -45,20 +49,23 @@ def input_gradient(model: Classifier, x: Tensor, targets: Tensor) -> Tensor:
 def virtual_adversarial_direction(
     model: Classifier, x: Tensor, targets: Tensor, xi: float, iterations: int, start: Tensor
 ) -> Tensor:
-    """(B, ...) rows of length one along which the answer leaves the targets fastest (Miyato et al., 2018).
+    """Find the direction in which the prediction departs fastest from the targets (Miyato et al., 2018).
 
     Each iteration of the power method takes the gradient of KL(targets || softmax(model(x + xi * direction))). An image
-    whose gradient is zero, because the answer is certain, keeps the direction that it had.
+    with a zero gradient, because its prediction is certain, keeps its previous direction.
 
     Args:
         model: see :func:`input_gradient`.
-        x: (B, ...) unperturbed.
-        targets: (B, C) probabilities of x.
-        xi: length of the step at which the gradient is taken. Where rounding x + xi * direction swallows it, the
-            result is noise: on 16 x 16 digits float32 wants 1e-4 at least (1e-6 gave a cosine of 0.3 with the float64
-            direction) and bf16 0.1 (0.01 gave 0.05).
-        iterations: of the power method; 0 gives the start, a random direction.
-        start: (B, ...) of any length.
+        x: (B, ...) unperturbed inputs.
+        targets: (B, C) predicted probabilities at x.
+        xi: length of the step at which the gradient is taken. If x + xi * direction rounds to x, the result is noise:
+            on 16 x 16 digits float32 needs at least 1e-4 (1e-6 gave a cosine of 0.3 with the float64 direction) and
+            bf16 at least 0.1 (0.01 gave 0.05).
+        iterations: number of power iterations; 0 returns the normalised start, a random direction.
+        start: (B, ...) initial directions of any length.
+
+    Returns:
+        (B, ...) directions; each row has l2 length one.
     """
     direction = unit(start)
     for _ in range(iterations):
@@ -69,5 +76,8 @@ def virtual_adversarial_direction(
 
 
 def fast_gradient_sign(model: Classifier, x: Tensor, labels: Tensor, eps: float) -> Tensor:
-    """(B, ...) x with every value moved by eps towards a larger loss of labels (B,) (Goodfellow et al., 2015)."""
+    """Return x (B, ...) with every value moved by eps so that the loss of the labels (B,) grows.
+
+    The fast gradient sign method (Goodfellow et al., 2015).
+    """
     return x + eps * input_gradient(model, x, labels).sign()

@@ -1,4 +1,4 @@
-"""Distribution alignment: predictions on unlabelled images are held to the class shares of the labels.
+"""Distribution alignment: the mean prediction on unlabelled images is matched to the class frequencies of the labels.
 
 Legend: B images of the batch, C classes, q softmax probabilities.
 """
@@ -11,10 +11,10 @@ from fewlabels.methods.global_batch import gather
 
 
 class DistributionAlignment(nn.Module):
-    """q * p(y) / mean q, rows normalised (Berthelot et al., ReMixMatch, ICLR 2020, Sec. 3.1).
+    """Replace q by q * p(y) / mean q, with normalised rows (Berthelot et al., ReMixMatch, ICLR 2020, Sec. 3.1).
 
-    p(y) is the running share of each class among the labels, mean q the running mean prediction, both started uniform.
-    Self-training makes frequent predictions more frequent; this takes away what makes a class a favourite.
+    p(y) is the running share of each class among the labels, mean q the running mean prediction; both start uniform.
+    Self-training makes frequent predictions more frequent, and the alignment counteracts this.
     """
 
     labelled: Tensor
@@ -28,7 +28,15 @@ class DistributionAlignment(nn.Module):
 
     @torch.no_grad()
     def forward(self, q: Tensor, labels: Tensor) -> Tensor:
-        """Move both averages, labels (L,) and q (B, C) taken over the global batch, and return q aligned, (B, C)."""
+        """Update both averages with the global batch and return the aligned q.
+
+        Args:
+            q: (B, C) probabilities of the unlabelled images.
+            labels: (L,) int64 classes of the labelled images.
+
+        Returns:
+            (B, C) probabilities.
+        """
         shares = one_hot(gather(labels), len(self.labelled)).to(q.dtype).mean(0)
         self.labelled.lerp_(shares, 1 - self.momentum)
         self.predicted.lerp_(gather(q).mean(0), 1 - self.momentum)

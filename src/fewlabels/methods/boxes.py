@@ -1,7 +1,7 @@
-"""Boxes for mixing images: drawing them, what lies in them, and pasting one image's box into another's.
+"""Boxes for mixing images: drawing them, masks of their pixels, and pasting one image's box into another image.
 
-Legend: B images of H x W pixels; N boxes, one for each image or a single one for all of them. Edges are numbers and no
-loop goes over boxes, so that every step does work of the same shape and nothing waits for the device.
+Legend: B images of H x W pixels; N boxes, one per image or a single one for all of them. Edges are tensors and nothing
+loops over boxes, so that shapes are static and no step has to synchronise with the device.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from fewlabels.randomness import Draws
 
 
 class MixBoxes(NamedTuple):
-    """(N,) int64 edges in pixels: ``top`` and ``left`` are inside, ``bottom`` and ``right`` the first ones outside."""
+    """Edges of N boxes in pixels, (N,) int64 each; ``top`` and ``left`` are included, ``bottom`` and ``right`` not."""
 
     top: Tensor
     left: Tensor
@@ -23,24 +23,24 @@ class MixBoxes(NamedTuple):
 
     @property
     def area(self) -> Tensor:
-        """(N,) int64 pixels."""
+        """Number of pixels of each box, (N,) int64."""
         return (self.bottom - self.top) * (self.right - self.left)
 
     def where(self, kept: Tensor) -> "MixBoxes":
-        """These boxes, but of no pixels where ``kept`` (N,) is False."""
+        """Return the boxes with those emptied for which ``kept`` (N,) bool is False."""
         return self._replace(bottom=torch.where(kept, self.bottom, self.top))
 
     def to(self, device: torch.device) -> "MixBoxes":
-        """The same boxes on another device."""
+        """Return the boxes on another device."""
         return MixBoxes(*(edge.to(device, non_blocking=True) for edge in self))
 
 
 def draw_boxes(draws: Draws, height: int, width: int, beta: int) -> MixBoxes:
-    """One box per draw that covers about the share 1 - lambda of an image, lambda ~ Beta(beta, beta).
+    """Draw one box per slot that covers about the share 1 - lambda of an image, lambda ~ Beta(beta, beta).
 
-    Sides are floor(side * sqrt(1 - lambda)) less one pixel if that is odd, the centre is any pixel, and what lies
-    outside is cut off (CutMix; SnapMix's ``rand_bbox``; METHODS P9). Of 2 beta - 1 uniform numbers the middle one is
-    Beta(beta, beta) distributed exactly, so no other source of randomness is needed.
+    A side is floor(side * sqrt(1 - lambda)), reduced by one pixel if that is odd; the centre is a random pixel, and the
+    box is clipped at the border (CutMix; SnapMix's ``rand_bbox``; docs/papers/pepl.md, P9). The median of 2 beta - 1
+    uniform numbers has exactly the distribution Beta(beta, beta), so no other source of randomness is needed.
     """
     kept = draws.fork("share").uniform(2 * beta - 1).median(1).values
     top, bottom = _side(draws.fork("row"), height, kept)
@@ -55,14 +55,17 @@ def _side(draws: Draws, size: int, kept: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw_pair(draws: Draws, height: int, width: int, beta: int) -> tuple[MixBoxes, MixBoxes]:
-    """The boxes to remove and to insert, independent of each other; both are empty where one of them is (P9)."""
+    """Draw the boxes to remove and to insert, independently; if one of a pair is empty, both are.
+
+    See docs/papers/pepl.md, P9.
+    """
     removed, inserted = (draw_boxes(draws.fork(name), height, width, beta) for name in ("removed", "inserted"))
     both = (removed.area > 0) & (inserted.area > 0)
     return removed.where(both), inserted.where(both)
 
 
 def inside(boxes: MixBoxes, height: int, width: int) -> Tensor:
-    """(N, H, W) bool: which pixels lie in the box?"""
+    """Return which pixels are inside each box, (N, H, W) bool."""
     rows = _between(boxes.top, boxes.bottom, height)
     columns = _between(boxes.left, boxes.right, width)
     return rows[:, :, None] & columns[:, None, :]
@@ -74,18 +77,21 @@ def _between(first: Tensor, end: Tensor, size: int) -> Tensor:
 
 
 def mass(maps: Tensor, boxes: MixBoxes) -> Tensor:
-    """(B,) how much of each map (B, H, W) lies in the box."""
+    """Sum each map (B, H, W) over the pixels inside its box, (B,)."""
     return (maps * inside(boxes, *maps.shape[1:])).sum((1, 2))
 
 
 def paste(images: Tensor, sources: Tensor, removed: MixBoxes, inserted: MixBoxes) -> Tensor:
-    """Put what each source has in the box ``inserted`` where the image has the box ``removed``.
+    """Replace the box ``removed`` of each image by the box ``inserted`` of its source.
 
     Args:
         images: (B, C, H, W) float.
-        sources: (B, C, H, W), beside the images.
-        removed: filled; what the image has outside stays bit for bit.
-        inserted: scaled to the size of ``removed``, bilinear with corners aligned.
+        sources: (B, C, H, W), one source per image.
+        removed: box of the image that is filled; pixels outside it do not change.
+        inserted: box of the source, resized to ``removed`` bilinearly with aligned corners.
+
+    Returns:
+        (B, C, H, W), of the dtype of the images.
     """
     height, width = images.shape[2:]
     rows = _scaled((removed.top, removed.bottom), (inserted.top, inserted.bottom), height, images.dtype)
@@ -97,7 +103,7 @@ def paste(images: Tensor, sources: Tensor, removed: MixBoxes, inserted: MixBoxes
 
 
 def _scaled(target: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], size: int, dtype: torch.dtype) -> Tensor:
-    """(N, size): where along one side each pixel of the target is read, from -1 (first pixel) to 1 (last pixel)."""
+    """Return where along one side each target pixel is sampled, (N, size), from -1 (first pixel) to 1 (last pixel)."""
     (first, end), (start, stop) = target, source
     way = torch.arange(size, device=first.device) - first[:, None]
     share = way.to(dtype) / (end - first - 1).clamp_min(1)[:, None]

@@ -1,4 +1,4 @@
-"""The one place where processes look at each other's part of the batch."""
+"""Gathering of rows from all processes, for everything that is computed across the global batch."""
 
 import torch
 import torch.distributed as dist
@@ -7,9 +7,9 @@ from torch.distributed.nn.functional import all_gather
 
 
 def gather(rows: Tensor) -> Tensor:
-    """All rows of the global batch, in slot order, the gradient included; the rows themselves in a single process.
+    """Return the rows of all processes in slot order, with their gradient; in a single process the rows themselves.
 
-    A mean over gathered rows is the same number in every process, so thresholds and graphs stay in step.
+    A mean over gathered rows is the same number in every process, so that thresholds and graphs agree.
     """
     if not dist.is_initialized() or dist.get_world_size() == 1:
         return rows

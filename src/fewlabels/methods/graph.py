@@ -1,4 +1,4 @@
-"""Labels that spread over a graph of neighbours (Iscen et al., Label Propagation for Deep SSL, CVPR 2019).
+"""Label propagation over a graph of nearest neighbours (Iscen et al., Label Propagation for Deep SSL, CVPR 2019).
 
 Legend: N images, D features, C classes, k neighbours.
 """
@@ -11,14 +11,21 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 CHUNK = 1 << 24
-"""Similarities held at once, 64 MB."""
+"""Number of similarities that are held at once, 64 MB."""
 
 
-def nearest(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k most similar other images of each: cosines (N, k) float32, falling, and their numbers (N, k) int64.
+def nearest_neighbours(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Find the k most similar other images of each image, exactly.
 
-    Exact, by products of chunks of the features (N, D) with all of them: N^2 D operations, which is about a minute for
-    60,000 images of 128 features on two slow cores and the limit of what is sensible. k is cut to N - 1.
+    The features are multiplied in chunks with all features: N^2 D operations, about a minute for 60,000 images of 128
+    features on two slow cores. Larger pools are not practical.
+
+    Args:
+        features: (N, D).
+        k: number of neighbours; reduced to N - 1 if larger.
+
+    Returns:
+        cosine similarities (N, k) float32, in descending order, and indices of the neighbours (N, k) int64.
     """
     features = normalize(features.float(), dim=1)
     count = len(features)
@@ -32,8 +39,8 @@ def nearest(features: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def neighbour_graph(features: Tensor, k: int = 50, power: float = 3.0) -> csr_matrix:
-    """(N, N) weights A + A^T with A = max(cosine, 0)^power between each image and its k neighbours."""
-    similarity, indices = nearest(features, k)
+    """Build the graph (N, N) of weights A + A^T, with A = max(cosine, 0)^power for the k neighbours of each image."""
+    similarity, indices = nearest_neighbours(features, k)
     count, k = similarity.shape
     weights = similarity.clamp_min(0).double().pow(power).numpy()
     rows = np.repeat(np.arange(count), k)
@@ -42,13 +49,16 @@ def neighbour_graph(features: Tensor, k: int = 50, power: float = 3.0) -> csr_ma
 
 
 def diffuse(graph: csr_matrix, seeds: np.ndarray, alpha: float = 0.99, iterations: int = 20) -> np.ndarray:
-    """(N, C) Z of (I - alpha D^-1/2 W D^-1/2) Z = Y, by conjugate gradients, column by column.
+    """Solve (I - alpha D^-1/2 W D^-1/2) Z = Y by conjugate gradients, column by column.
 
     Args:
-        graph: (N, N) symmetric W, no self-loops; D are its row sums, and an image without neighbours keeps its seed.
+        graph: (N, N) symmetric W without self-loops; D holds its row sums. An image without neighbours keeps its seed.
         seeds: (N, C) float64 Y.
-        alpha: from 0 to below 1, how far labels spread.
-        iterations: at most.
+        alpha: from 0 to below 1; the larger, the farther labels spread.
+        iterations: largest number of iterations.
+
+    Returns:
+        (N, C) float64 Z.
     """
     degree = np.asarray(graph.sum(1)).ravel()
     scale = diags_array(1 / np.sqrt(np.where(degree > 0, degree, 1)))
@@ -57,22 +67,25 @@ def diffuse(graph: csr_matrix, seeds: np.ndarray, alpha: float = 0.99, iteration
 
 
 def balanced_seeds(count: int, num_classes: int, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(count, C) float64 Y: 1 / (labelled images of the class) at the labelled rows, else 0.
+    """Return Y (count, C) float64: 1 / (number of labelled images of the class) at the labelled rows, else 0.
 
-    The paper's Eq. 5 has 1; the authors' code divides, so that a class with many labels does not flood the graph.
+    The paper's Eq. 5 has 1; the authors' code divides, so that a class with many labels does not dominate the graph.
     """
     seeds = np.zeros((count, num_classes))
     seeds[rows, labels] = 1 / np.bincount(labels, minlength=num_classes)[labels]
     return seeds
 
 
-def read_labels(spread: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Labels (N,) int64 and certainties (N,) float64 from 0 to 1 that a diffusion (N, C) gives.
+def propagated_labels(diffused: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return the most likely class and its certainty for each row of a diffusion (N, C).
 
-    The certainty is 1 - entropy / log C of the row divided by its sum (Eq. 11), over the largest of all, as in the
+    The certainty is 1 - entropy / log C of the normalised row (Eq. 11), divided by the largest certainty, as in the
     authors' code. An image that no label reaches has certainty 0.
+
+    Returns:
+        labels (N,) int64 and certainties (N,) float64 from 0 to 1.
     """
-    z = torch.from_numpy(spread).clamp_min(0)
+    z = torch.from_numpy(diffused).clamp_min(0)
     reached = z.sum(1) > 0
     p = z / z.sum(1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
     entropy = -torch.xlogy(p, p).sum(1)
@@ -82,6 +95,6 @@ def read_labels(spread: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def class_weights(labels: Tensor, num_classes: int) -> Tensor:
-    """(C,) float32 N / (C n_c) of labels (N,): every class weighs the same; 0 for one that no image has."""
+    """Return N / (C n_c) for labels (N,), (C,) float32, so that all classes weigh the same; 0 for an empty class."""
     counts = torch.bincount(labels, minlength=num_classes)
     return torch.where(counts > 0, len(labels) / (num_classes * counts.clamp_min(1)), 0.0)

@@ -1,4 +1,4 @@
-"""What is remembered of each image between its visits.
+"""Running averages of the predictions on each image.
 
 Legend: N rows of the data set, B unlabelled images of the batch, C classes.
 """
@@ -10,11 +10,10 @@ from fewlabels.methods.global_batch import gather
 
 
 class ImageAverage(nn.Module):
-    """An average of all predictions on each image: Z <- momentum Z + (1 - momentum) z (Laine and Aila, Alg. 2).
+    """Average all predictions on each image: Z <- momentum Z + (1 - momentum) z (Laine and Aila, Alg. 2).
 
-    Z starts at 0, so it is divided by 1 - momentum^visits, with the visits of that image: the stream visits every
-    image once per epoch, and each visit counts once, whatever the other images did. An image that stands in a batch
-    several times is visited once, with the mean of its predictions.
+    Z starts at 0, so it is divided by 1 - momentum^visits. Visits are counted per image: the stream visits every image
+    once per epoch. An image that occurs several times in a batch is visited once, with the mean of its predictions.
     """
 
     totals: Tensor
@@ -27,20 +26,20 @@ class ImageAverage(nn.Module):
         self.register_buffer("visits", torch.zeros(num_images, dtype=torch.int64))
 
     def visited(self, rows: Tensor) -> Tensor:
-        """(B,) bool: was there an earlier visit to these rows (B,)?"""
+        """Return whether these rows (B,) were visited before, (B,) bool."""
         return self.visits[rows] > 0
 
     def averages(self, rows: Tensor) -> Tensor:
-        """(B, C) the corrected averages of these rows (B,); zeros where none was visited."""
+        """Return the corrected averages of these rows (B,), (B, C); zeros for rows that were not visited yet."""
         started = 1 - self.momentum ** self.visits[rows].clamp_min(1).to(self.totals.dtype)
         return self.totals[rows] / started[:, None]
 
     @torch.no_grad()
     def update(self, rows: Tensor, values: Tensor) -> None:
-        """Take in the predictions (B, C) of these rows (B,), those of the other processes included."""
+        """Add the predictions (B, C) on these rows (B,), including those of the other processes."""
         rows, values = gather(rows), gather(values).to(self.totals.dtype)
         same = rows[:, None] == rows
         means = same.to(values.dtype) @ values / same.sum(1, keepdim=True)
-        first = same.int().argmax(1)  # every copy writes the very same bits, so the order of writing can't matter
+        first = same.int().argmax(1)  # all copies of a row write identical bits, so the order of writing has no effect
         self.totals[rows] = self.momentum * self.totals[rows] + (1 - self.momentum) * means[first]
         self.visits[rows] = self.visits[rows] + 1

@@ -1,4 +1,4 @@
-"""Classes as nodes of a graph: who occurs with whom, what each is called, and a network over both.
+"""A graph of classes: co-occurrence counts, label embeddings, and the graph network of ML-GCN.
 
 Legend: K classes, L images, E the length of a label embedding, D features of the backbone.
 """
@@ -15,18 +15,31 @@ from fewlabels.errors import UserError
 
 
 def count_together(marks: Tensor) -> tuple[Tensor, Tensor]:
-    """On how many images (L, K) two classes are both marked present, (K, K), diagonal 0, and each alone, (K,)."""
+    """Count the images on which two classes are both marked present, and those on which each class is.
+
+    Args:
+        marks: (L, K), 1 present, -1 absent, 0 unknown.
+
+    Returns:
+        counts of pairs (K, K) float64 with a zero diagonal, and counts of classes (K,) float64.
+    """
     present = (marks == 1).double()
     together = present.T @ present
     return together - together.diagonal().diag(), together.diagonal().clone()
 
 
 def adjacency(together: Tensor, alone: Tensor, threshold: float, reweight: float) -> Tensor:
-    """(K, K) float64 graph from counts (K, K) and (K,), as the code of ML-GCN builds it (METHODS section 7).
+    """Build the (K, K) float64 graph as the code of ML-GCN does (docs/papers/baselines.md, worked example ML-GCN).
 
-    Row i of P is how often class j is there when i is. Entries from the threshold on become 1, the others 0; each
-    column is scaled to the sum ``reweight``, a class keeps 1 for itself, and the rest is the symmetric
-    normalisation of a GCN, D^-1/2 A^T D^-1/2.
+    P[i, j] is the share of the images of class i on which class j is present too. Entries of at least ``threshold``
+    become 1, the others 0; each column is scaled to the sum ``reweight`` and the identity is added. The result A is
+    normalised as in a GCN, D^-1/2 A^T D^-1/2.
+
+    Args:
+        together: (K, K) counts of pairs.
+        alone: (K,) counts of classes.
+        threshold: above 0 and at most 1.
+        reweight: 0 or more.
     """
     share = together / alone.clamp_min(1)[:, None]
     graph = (share >= threshold).double()
@@ -36,7 +49,7 @@ def adjacency(together: Tensor, alone: Tensor, threshold: float, reweight: float
 
 
 class GraphNetwork(nn.Module):
-    """Two graph convolutions, the first followed by a leaky ReLU of 0.2: from (K, E) embeddings to (K, D)."""
+    """Map (K, E) embeddings to (K, D) by two graph convolutions with a leaky ReLU (slope 0.2) in between."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
         super().__init__()
@@ -48,20 +61,23 @@ class GraphNetwork(nn.Module):
 
 
 def read_embeddings(file: Path, num_classes: int) -> Tensor:
-    """(K, E) float32 from a .npy file or a text file of numbers, a row per class in the order of the classes.
+    """Read label embeddings, (K, E) float32, from a .npy file or a text file of numbers.
 
-    Raises :class:`UserError` where there is no such table in the file.
+    The file has one row per class, in the order of the classes.
+
+    Raises:
+        UserError: if the file cannot be read or holds no such table.
     """
     table = _read_table(file)
     if table.ndim != 2 or not table.shape[1] or table.dtype.kind not in "fiu" or not np.isfinite(table).all():
         raise UserError(
-            f"--method.embeddings {file}: not a table of numbers with a row per class; "
-            "give a .npy file or a text file that holds one"
+            f"--method.embeddings {file}: not a table of numbers with one row per class; "
+            "give a .npy file or a text file that contains one"
         )
     if len(table) != num_classes:
         raise UserError(
             f"--method.embeddings {file}: {len(table)} rows for {num_classes} classes; "
-            "give a row for each class, in the order of the classes"
+            "give one row per class, in the order of the classes"
         )
     return torch.from_numpy(table.astype(np.float32))
 
@@ -74,7 +90,7 @@ def _read_table(file: Path) -> np.ndarray:
         return np.array([[float(word) for word in line.split()] for line in lines if line.strip()])
     except OSError as error:
         raise UserError(
-            f"--method.embeddings {file}: can't be read ({error.strerror}); name a .npy or a text file"
+            f"--method.embeddings {file}: can't be read ({error.strerror}); give a .npy or a text file"
         ) from None
     except (ValueError, EOFError):
         return np.empty(0)

@@ -1,4 +1,4 @@
-"""What the methods of task ``localize`` share: class labels in, boxes out."""
+"""Base classes of the methods of task ``localize``, which learn from class labels and predict boxes."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,50 +12,51 @@ from fewlabels.models.maps.box_rule import BoxRule, Component, MapName
 
 @dataclass(frozen=True)
 class MapParameters(Parameters):
-    """From a map to a box. The threshold is a stated default: to tune it on boxes would be to train on them."""
+    """How a map becomes a box. The threshold has a fixed default: tuning it on boxes would be training on boxes."""
 
     threshold: float = parameter(
-        0.2, "what lies above this share of the scaled map is foreground (Zhou et al., CVPR 2016)", least=0, below=1
+        0.2, "values of the scaled map above this are foreground (Zhou et al., CVPR 2016)", least=0, below=1
     )
     component: Component = parameter(
-        "largest", "the box is around the largest component of the foreground, or around all of it"
+        "largest", "the box encloses the largest connected component of the foreground, or all of it"
     )
 
 
 class LocalizingMethod(Method):
-    """Base of all: images are looked at as they are, for a map is of an image."""
+    """Base class of all methods of the task; they need the last map of a frozen trunk, not its pooled features."""
 
     frozen_trunk = "maps"
 
     @property
     def pseudo_rule(self) -> BoxRule | None:
-        """How the boxes come about that the method teaches itself from, where a rule says it."""
+        """The rule that gives the pseudo boxes the method is trained on; None if it has none."""
         return None
 
 
 class MapMethod(LocalizingMethod):
-    """Base of the methods that train a classifier and read its map at test time.
+    """Base class of the methods that train a classifier and take the boxes from its map at test time.
 
-    Cross-entropy on one view of the labelled images; batch statistics move in that pass. Subclasses change the view,
-    the network or :meth:`loss`, and name their ``hyperparameters``: :class:`MapParameters`, or a class with more.
+    The loss is the cross-entropy on one view of the labelled images; batch statistics are updated in that pass.
+    Subclasses change the view, the network or :meth:`loss`, and set ``hyperparameters`` to :class:`MapParameters` or a
+    subclass of it.
     """
 
     map: ClassVar[MapName] = "cam"
 
     @classmethod
     def network(cls, parameters: MapParameters) -> Network:
-        """A linear head, and boxes from a map."""
+        """Ask for a linear head and boxes from a map."""
         return Network(boxes=cls.box_rule(parameters), fine_map=True)
 
     @classmethod
     def box_rule(cls, parameters: MapParameters) -> BoxRule:
-        """How boxes come about."""
+        """Return the rule that turns the map into a box."""
         return BoxRule(cls.map, parameters.threshold, parameters.component)
 
     def losses(self, batch: Batch) -> Losses:
-        """The class's loss on the first view."""
+        """Return :meth:`loss` on the first view."""
         return Losses({"supervised": self.loss(batch.labelled.views[0], batch.labelled.labels, batch)})
 
     def loss(self, x: Tensor, labels: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of (B, C, H, W) images and (B,) labels; a scalar."""
+        """Return the cross-entropy of images (B, C, H, W) with labels (B,), a scalar."""
         return cross_entropy(self.model(x), labels)

@@ -1,7 +1,7 @@
-"""Losses over the marks that are known, and marks that a model gives to the unknown ones.
+"""Losses over known marks, and pseudo-marks for unknown ones.
 
-Legend: B images of the batch, K classes. Marks are (B, K): 1 present, -1 absent, 0 unknown. The papers' symbols are
-those of Saliency Regularization, Sec. 3.4 and 3.5.
+Legend: B images of the batch, K classes. Marks are (B, K): 1 present, -1 absent, 0 unknown. Symbols are those of
+Saliency Regularization, Sec. 3.4 and 3.5.
 """
 
 from typing import Literal
@@ -13,32 +13,39 @@ from torch.nn.functional import softplus
 from fewlabels.methods.global_batch import gather
 
 Normaliser = Literal["batch", "class", "image"]
-"""What the sum over known marks is divided by: the known marks of the batch (BN-BCE, and every row of the paper's
-Table 2 but one), all marks (S-BCE), or the known marks of the image, then the images (Eq. 9 and 10)."""
-Reduction = Literal["mean", "sum"]
-"""Over the images of a batch, of what is summed over the classes of an image."""
+"""Divisor of the sum over known marks: the known marks of the batch (BN-BCE, every row of the paper's Table 2 but one),
+all marks (S-BCE), or the known marks of the image and then the images (Eq. 9 and 10). See
+docs/papers/saliency-regularization.md, R2."""
+ImageReduction = Literal["mean", "sum"]
+"""Reduction over the images of a batch; the classes of an image are summed."""
 
 
 def wide(logits: Tensor) -> Tensor:
-    """The logits in at least float32."""
+    """Return the logits in float32 or wider."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def batch_sum(values: Tensor) -> Tensor:
-    """The sum of all values over the global batch: the same scalar in every process, the gradient included."""
+    """Sum all values over the global batch, with gradient; the same scalar in every process."""
     return gather(values.sum()[None]).sum()
 
 
 def mark_losses(logits: Tensor, marks: Tensor) -> Tensor:
-    """(B, K) binary cross-entropy of logits (B, K) with their marks; 0, without gradient, where a mark is unknown."""
+    """Return the binary cross-entropy of each logit with its mark, (B, K); 0, without gradient, for unknown marks."""
     marks = marks.to(logits.dtype)
     return softplus(-marks * logits) * marks.abs()
 
 
 def average(losses: Tensor, counted: Tensor, normaliser: Normaliser) -> Tensor:
-    """The mean of losses (B, K) that are 0 where ``counted`` (B, K) bool is false; 0 where nothing is counted.
+    """Average losses (B, K) over the marks that are counted; 0 if none is.
 
-    The batch is the global one, so that processes with more known marks weigh more. METHODS R2.
+    The batch is the global one, so that processes with more known marks weigh more
+    (docs/papers/saliency-regularization.md, R2).
+
+    Args:
+        losses: (B, K), 0 for marks that are not counted.
+        counted: (B, K) bool.
+        normaliser: the divisor.
     """
     if normaliser == "batch":
         return batch_sum(losses) / batch_sum(counted.to(losses.dtype)).clamp_min(1)
@@ -48,29 +55,43 @@ def average(losses: Tensor, counted: Tensor, normaliser: Normaliser) -> Tensor:
 
 
 def known_loss(logits: Tensor, marks: Tensor, normaliser: Normaliser = "batch") -> Tensor:
-    """Binary cross-entropy of logits (B, K) over the known marks (Eq. 9 and 10, with the sign that they lack)."""
+    """Return the binary cross-entropy over the known marks, a scalar; 0 if no mark is known.
+
+    Eq. 9 and 10 of Saliency Regularization, with the minus sign that they lack (docs/papers/saliency-regularization.md,
+    R1).
+
+    Args:
+        logits: (B, K).
+        marks: (B, K), 1 present, -1 absent, 0 unknown.
+        normaliser: the divisor: the known marks of the ``batch``, all marks (``class``), or the known marks of each
+            ``image`` and then the images.
+    """
     logits = wide(logits)
     return average(mark_losses(logits, marks), marks != 0, normaliser)
 
 
-def over_images(losses: Tensor, reduction: Reduction) -> Tensor:
-    """Losses (B, K), summed over the classes, then averaged or summed over the images of the global batch."""
+def over_images(losses: Tensor, reduction: ImageReduction) -> Tensor:
+    """Sum losses (B, K) over the classes, then average or sum them over the images of the global batch."""
     return batch_sum(losses) if reduction == "sum" else losses.sum(1).mean()
 
 
 def sure(probabilities: Tensor, threshold: float) -> Tensor:
-    """(N, K) bool: is a class present, or absent, with a probability of at least the threshold?"""
+    """Return whether a class is present, or absent, with a probability of at least the threshold, (N, K) bool."""
     return torch.maximum(probabilities, 1 - probabilities) >= threshold
 
 
 @torch.no_grad()
 def pseudo_marks(logits: Tensor, marks: Tensor, threshold: float) -> Tensor:
-    """(B, K) int8 marks for what is unknown (Eq. 7 and 8), cut off from the gradient; 0 where a mark is known.
+    """Return pseudo-marks for the unknown marks, without gradient (Eq. 7 and 8).
 
     Args:
-        logits: (B, K) of the view that they are read from.
-        marks: (B, K) those that are known.
-        threshold: tau; 1 where p >= tau, -1 where 1 - p >= tau. Both, with tau 0.5 and p 0.5, is 0.
+        logits: (B, K) of the view that gives the pseudo-marks.
+        marks: (B, K) given marks.
+        threshold: tau; 1 if p >= tau, -1 if 1 - p >= tau. With tau 0.5 and p 0.5 both hold and the result is 0
+            (docs/papers/saliency-regularization.md, R11).
+
+    Returns:
+        (B, K) int8, 1 present, -1 absent, 0 unknown; 0 for marks that are given.
     """
     p = wide(logits).sigmoid()
     found = (p >= threshold).to(torch.int8) - (1 - p >= threshold).to(torch.int8)

@@ -1,4 +1,4 @@
-"""What a method is: views in, named losses out. Everything else follows from the file being there."""
+"""The base class of all methods: it maps the views of a batch to named losses."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
@@ -17,22 +17,23 @@ from fewlabels.randomness import Draws
 
 
 class Losses(NamedTuple):
-    """What one batch gives."""
+    """The losses of one batch."""
 
     terms: dict[str, Tensor]
     """Named scalars; their sum is minimised."""
     kept: Tensor | None = None
-    """(muB,) bool, in multi-label tasks (B, K): which pseudo-labels took part; None where the method makes none."""
+    """(muB,) bool, in multi-label tasks (B, K): which pseudo-labels were used; None if the method has none."""
 
 
 FrozenTrunk = Literal["features", "maps", "pixels"]
+"""What a method needs of a frozen trunk, see :attr:`Method.frozen_trunk`."""
 
 
 class Labelled(NamedTuple):
     """The labelled part of a batch."""
 
     views: tuple[Tensor, ...]
-    """One (B, C, H, W) float tensor per name in ``Method.labelled_views``; (B, D) features when the trunk is frozen."""
+    """One (B, C, H, W) float tensor per name in ``Method.labelled_views``; (B, D) features if the trunk is frozen."""
     labels: Tensor
     """(B,) int64 class indices; in multi-label tasks (B, K) int8: 1 present, -1 absent, 0 unknown."""
     rows: Tensor
@@ -40,30 +41,30 @@ class Labelled(NamedTuple):
 
 
 class Unlabelled(NamedTuple):
-    """The unlabelled part of a batch. It has no label field, so no method can look."""
+    """The unlabelled part of a batch. It has no field for labels, so no method can use them."""
 
     views: tuple[Tensor, ...]
     """One (muB, C, H, W) float tensor per name in ``Method.unlabelled_views``."""
     rows: Tensor
-    """(muB,) int64 row numbers in the data set, for methods that remember something per image."""
+    """(muB,) int64 row numbers in the data set, for methods that keep a state per image."""
 
 
 class Batch(NamedTuple):
-    """What a method sees of step ``step``."""
+    """The input of a method in step ``step``."""
 
     labelled: Labelled
     unlabelled: Unlabelled
     step: int
     progress: float
-    """step / steps, from 0 to 1: what ramps are a function of."""
+    """step / steps, from 0 to below 1: the argument of ramps."""
     draws: Draws
     """Random numbers for the method's own use (negatives, mixing), keyed by this step and the unlabelled slots."""
     round: int = 0
-    """Which of the method's rounds this step belongs to, from 0."""
+    """The method's round that this step belongs to, from 0."""
 
 
 class Pool(Protocol):
-    """All training images, for methods that need to look at them between steps."""
+    """All training images, for methods that use them between steps."""
 
     @property
     def rows(self) -> Tensor:
@@ -77,63 +78,72 @@ class Pool(Protocol):
 
     @property
     def labels(self) -> Tensor:
-        """(L,) int64 their classes; in multi-label tasks (L, K) int8: 1 present, -1 absent, 0 unknown."""
+        """(L,) int64 classes of these images; in multi-label tasks (L, K) int8: 1 present, -1 absent, 0 unknown."""
         ...
 
     @property
     def averaged(self) -> Classifier:
-        """The weight average of the method's model: what would be saved if the run ended here."""
+        """The weight average of the method's model, which would be saved if the run ended here."""
         ...
 
     def features(self, model: Classifier, rows: Tensor) -> Tensor:
-        """(n, D) float32 pooled features of the plain view of these rows, without gradient, evaluation mode; CPU."""
+        """Return pooled features of the plain view of these rows, (n, D) float32 on the CPU.
+
+        The model runs in evaluation mode and without gradient.
+        """
         ...
 
     def maps(self, model: Classifier, rows: Tensor) -> Tensor:
-        """(n, D', h, w) float32 last maps of the plain view of these rows, likewise; of methods that need pixels."""
+        """Return last maps of the plain view of these rows, (n, D', h, w) float32 on the CPU.
+
+        Only for methods that need pixels. The model runs in evaluation mode and without gradient.
+        """
         ...
 
     def probabilities(self, model: Classifier, rows: Tensor) -> Tensor:
-        """(n, K) float32 class probabilities of the plain view of these rows, evaluation mode; CPU."""
+        """Return class probabilities of the plain view of these rows, (n, K) float32 on the CPU.
+
+        The model runs in evaluation mode and without gradient.
+        """
         ...
 
 
 class Problem(NamedTuple):
-    """What a method knows of the data before it sees any of them."""
+    """Sizes of the data and of the run, known to a method when it is built."""
 
     num_classes: int
     num_images: int
-    """Rows of the data set; what is remembered per image is indexed by row."""
+    """Number of rows of the data set; states per image are indexed by row."""
     num_labelled: int
     epochs: float
-    """How many times the run goes through the unlabelled pool; 0 for a method that does not look at it."""
+    """Number of passes over the unlabelled pool in the run; 0 for a method that does not use it."""
     steps: int = 1 << 20
-    """Of the whole run; by default that of the papers on CIFAR-10."""
+    """Total number of steps; the default is that of the papers on CIFAR-10."""
 
 
 class Network(NamedTuple):
-    """What a method asks of the network; the backbone is the user's choice."""
+    """The requirements of a method on the network; the backbone is the user's choice."""
 
     head: HeadKind = "linear"
-    """What turns features into logits."""
+    """The layer that maps features to logits."""
     members: int = 1
-    """Networks beside each other, of different initial weights; their mean probability is evaluated."""
+    """Number of networks with different initial weights; their mean probability is evaluated."""
     attention_maps: int = 0
-    """Maps of an attention that pools the features; 0 is the backbone's own pooling."""
+    """Number of attention maps that pool the features; 0 uses the backbone's own pooling."""
     saliency: float = 0.0
-    """Of a head of class maps: what the mean of the ``top`` largest values of a map adds to the class's logit."""
+    """With a head of class maps: weight in the logit of the mean of the ``top`` largest values of the class's map."""
     top: int = 5
     boxes: BoxRule | None = None
-    """How boxes come about, in task ``localize``."""
+    """The rule that gives the boxes, in task ``localize``."""
     fine_map: bool = False
-    """Ask for a last map of a sixteenth of the image's side instead of a 32nd, where the backbone can."""
+    """Whether the last map should have a sixteenth of the image's side instead of a 32nd, if the backbone allows it."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Base of every method's hyper-parameters: a field is :func:`parameter`, its default the paper's.
+    """Base class of all hyper-parameters: each field is a :func:`parameter`, with the paper's value as default.
 
-    To make one with a number out of its range is a :class:`UserError`.
+    Creating an instance with a number out of its range raises :class:`UserError`.
     """
 
     def __post_init__(self) -> None:
@@ -143,24 +153,27 @@ class Parameters:
                 raise UserError(f"--method.{declared.name} {value} is out of range; give {allowed.advice}")
 
     def validate(self, num_classes: int) -> None:
-        """Raise :class:`UserError` for values that don't go with the number of classes or with one another.
+        """Check values that depend on the number of classes or on each other, before anything is trained.
 
-        Called before anything is trained. What one number may be is said where it is declared.
+        The range of a single number belongs in its declaration.
+
+        Raises:
+            UserError: if the values do not fit.
         """
 
 
 def parameter(
     default: Any, help: str, *, least: float = -inf, most: float = inf, above: float = -inf, below: float = inf
 ) -> Any:
-    """Declare one hyper-parameter.
+    """Declare a hyper-parameter as a field of :class:`Parameters`.
 
     Args:
-        default: the paper's.
-        help: what it is, and where in the paper its default stands.
-        least: of a number, the lowest that will do; the infinities and nan never do.
-        most: the highest that will do.
-        above: what it must be greater than.
-        below: what it must be less than.
+        default: the paper's value.
+        help: what it is, and where in the paper its default is given.
+        least: smallest allowed number; infinities and nan are never allowed.
+        most: largest allowed number.
+        above: number that it must be greater than.
+        below: number that it must be less than.
     """
     whole = type(default) is int
     allowed = Range(least, most, above, below, whole) if whole or type(default) is float else None
@@ -170,8 +183,8 @@ def parameter(
 class Method(nn.Module, ABC):
     """Base class of all methods.
 
-    State that moves between steps (thresholds, teachers, counts) lives in registered buffers or submodules: saving,
-    resuming, moving to a device and distributing it need no further code.
+    State that changes between steps (thresholds, teachers, counts) is kept in registered buffers or submodules, so that
+    it is saved, resumed, moved to a device and distributed without further code.
     """
 
     title: ClassVar[str]
@@ -179,29 +192,32 @@ class Method(nn.Module, ABC):
     paper: ClassVar[str]
     """Authors, title, venue, year."""
     idea: ClassVar[str]
-    """Two sentences that say what it does with the unlabelled images."""
+    """Two sentences that describe the method."""
+    notes: ClassVar[str] = ""
+    """The page that discusses the paper, e.g. ``docs/papers/dnll.md``; empty for the section of the method in
+    ``docs/papers/baselines.md``."""
     hyperparameters: ClassVar[type[Parameters]] = Parameters
     labelled_views: ClassVar[tuple[str, ...]] = ("weak",)
     unlabelled_views: ClassVar[tuple[str, ...]] = ()
-    """Empty for methods that do not look at unlabelled images; else the parameters hold ``mu``, the number of
+    """Empty for methods that do not use unlabelled images; else the parameters have a field ``mu``, the number of
     unlabelled images per labelled one in a batch."""
     trains: ClassVar[bool] = True
-    """False for methods whose whole work is done in :meth:`start_round`, on a frozen trunk."""
+    """False for methods that do all their work in :meth:`start_round`, on a frozen trunk."""
     frozen_trunk: ClassVar[FrozenTrunk] = "features"
-    """What the method reads from a trunk that is kept fixed (``--freeze``):
+    """What the method needs of a frozen trunk (``--freeze``):
 
     - ``features``: cached features of a few views of each image replace the pixels;
-    - ``maps``: the method needs pixels (it erases or crops them) but shows the trunk the same few views again and
-      again, so the trunk's passes are cached; random crops pass in a block of
+    - ``maps``: the method needs pixels (it erases or crops them) but gives the trunk the same few views in all steps,
+      so the trunk's outputs are cached; random crops are passed inside a block of
       :class:`fewlabels.models.map_cache.bypass_map_cache`;
     - ``pixels``: views are new in every step (mixed or perturbed images), so nothing can be cached."""
     has_unused_parameters: ClassVar[bool] = False
-    """True where some weights take no part in some steps: several processes must then look for them."""
+    """True if some weights are not used in some steps; several processes must then search for them."""
     reset_each_round: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"
-    """What begins anew with each round: the optimiser's momentum, it and the learning rate, or these and the initial
-    weights."""
+    """What is reset at the start of each round: the optimiser's momentum; this and the learning rate; or both and the
+    weights, to their initial values."""
     statistics_passes: ClassVar[int] = 1
-    """Passes per step that move the running statistics of batch normalisation: a decision, tested for each method."""
+    """Number of passes per step that update the running statistics of batch normalisation; tested for each method."""
 
     def __init__(self, model: Classifier, parameters: Any, problem: Problem) -> None:
         super().__init__()
@@ -212,48 +228,58 @@ class Method(nn.Module, ABC):
 
     @classmethod
     def network(cls, parameters: Any) -> Network:
-        """What the network must have for these parameters."""
+        """Return the requirements on the network for these parameters."""
         return Network()
 
     @property
     def rounds(self) -> int:
-        """Parts of about equal length that the run's steps are divided into; :meth:`start_round` begins each."""
+        """Number of rounds, parts of about equal length of the run; each begins with :meth:`start_round`."""
         return 1
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """The loss terms of one batch, and which pseudo-labels were kept."""
+        """Return the loss terms of one batch, and which pseudo-labels were kept."""
 
     def forward(self, batch: Batch) -> Losses:
-        """What the distributed wrapper calls."""
+        """Return :meth:`losses`; called by the distributed wrapper."""
         return self.losses(batch)
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Called before the first step of each round: for what is computed from the whole pool, not from batches.
+        """Compute what depends on the whole pool, before the first step of each round.
 
-        What it finds goes into buffers; a run that is resumed in the middle of a round does not call it again.
+        The results are kept in buffers: a run that is resumed within a round does not call this again.
+
+        Args:
+            number: the round, from 0.
+            pool: all training images.
         """
 
     def locator_lr(self, number: int) -> float | None:
-        """The learning rate of a second network for boxes in that round, before the schedule; None: the backbone's."""
+        """Return the learning rate of the box network in that round, before the schedule; None for the run's own."""
         return None
 
     def after_step(self) -> None:
-        """Called after the optimiser moved the weights: for a teacher that follows them."""
+        """Update what follows the weights, such as a teacher, after each step of the optimiser."""
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Would these (N, K) predictions be trusted as labels? The ledger's column ``accepted``: (N,) bool, in
-        multi-label tasks (N, K).
+        """Return which predictions (N, K) are accepted as labels, for the column ``accepted`` of the ledger.
+
+        Returns:
+            (N,) bool, in multi-label tasks (N, K).
         """
         return probabilities.amax(1) >= 0.95
 
     def perturbed(self, model: Classifier, x: Tensor, draws: Draws) -> Tensor | None:
-        """(B, C, H, W): x as an adversarial method would perturb it, for the report; None for all other methods.
+        """Perturb images as an adversarial method does, for the report; None for all other methods.
 
         Args:
-            model: in evaluation mode, whose answers are to change: the one that is saved, not always ``self.model``.
-            x: (B, C, H, W) normalised images as they are, without an augmentation.
-            draws: of B slots.
+            model: in evaluation mode, the model whose predictions should change: the saved one, not always
+                ``self.model``.
+            x: (B, C, H, W) normalised images without augmentation.
+            draws: B slots.
+
+        Returns:
+            (B, C, H, W) perturbed images.
         """
         return None

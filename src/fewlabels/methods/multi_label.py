@@ -1,4 +1,4 @@
-"""What the methods of the multi-label task share: the network they ask for, and what is said of their answers."""
+"""Base class of the methods of task ``multilabel``."""
 
 from typing import Any, ClassVar
 
@@ -10,21 +10,21 @@ from fewlabels.methods.method import Method, Network
 
 
 class MultiLabelMethod(Method):
-    """Base of the methods whose labels are marks, (B, K) int8: 1 present, -1 absent, 0 unknown.
+    """Base class of the methods whose labels are marks, (B, K) int8: 1 present, -1 absent, 0 unknown.
 
-    Every training image comes in the labelled stream, whether any of its marks is known or not.
+    All training images are in the labelled stream, even those without a known mark.
     """
 
     needs_absent: ClassVar[bool] = True
-    """False for methods that take every unknown mark for an absence; the others learn nothing from marks that are all
-    present (METHODS R16)."""
+    """False for methods that treat every unknown mark as absent; the others learn nothing if all known marks are
+    presences (docs/papers/saliency-regularization.md, R16)."""
 
     @classmethod
     def network(cls, parameters: Any) -> Network:
-        """A map for each class, whose mean is the class's logit; features of a frozen trunk will do."""
+        """Ask for one map per class, whose mean is the class's logit; pooled features of a frozen trunk also work."""
         return Network(head="class-maps")
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """(N, K) bool: which of these (N, K) probabilities would be trusted as marks, present or absent."""
+        """Return which of the probabilities (N, K) are accepted as marks, present or absent, (N, K) bool."""
         return sure(probabilities, 0.95)

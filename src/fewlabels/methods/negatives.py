@@ -1,7 +1,7 @@
-"""Negative labels: classes that an image is hardly in, and learning from them (DNLL: Xu et al., Sec. 3.3).
+"""Negative labels: classes that an image is probably not in, and the loss on them (DNLL: Xu et al., Sec. 3.3).
 
-Legend: B unlabelled images of the batch, K classes, m negatives per image. Pr and R are the paper's, row k for images
-of class k, column i for the class they are taken for.
+Legend: B unlabelled images of the batch, K classes, m negatives per image. Pr and R are the paper's matrices: row k for
+images of class k, column i for the class that is predicted.
 """
 
 from typing import Literal
@@ -15,23 +15,29 @@ from fewlabels.methods.global_batch import gather
 from fewlabels.methods.ramps import sigmoid_ramp
 from fewlabels.randomness import Draws
 
-Reduction = Literal["sum", "mean"]
+NegativesReduction = Literal["sum", "mean"]
+"""Reduction over the m negatives of an image (docs/papers/dnll.md, D5)."""
 
 
 def check_count(name: str, count: int, least: int, num_classes: int) -> None:
-    """Raise :class:`UserError` unless there are ``count`` classes besides the predicted one, and at least ``least``."""
+    """Check that ``count`` is at least ``least`` and that there are that many classes other than the predicted one.
+
+    Raises:
+        UserError: if not; it names the option and the allowed numbers.
+    """
     if not least <= count < num_classes:
         raise UserError(
-            f"--method.{name} {count} does not go with {num_classes} classes, one of which is never a negative label; "
+            f"--method.{name} {count} does not fit {num_classes} classes, one of which is never a negative label; "
             f"give a whole number from {least} to {num_classes - 1}"
         )
 
 
-def negative_loss(logits: Tensor, negatives: Tensor, reduction: Reduction = "sum") -> Tensor:
-    """-log(1 - p_k) of each image's negatives, summed (Eq. 9), or averaged as the authors' code does.
+def negative_loss(logits: Tensor, negatives: Tensor, reduction: NegativesReduction = "sum") -> Tensor:
+    """Return -log(1 - p_k) of each image's negatives k, summed (Eq. 9) or averaged as in the authors' code.
 
-    1 - p_k is never computed, so a network that is sure of a negative still learns: with z the logits the term is
-    log-sum-exp(z) - log-sum-exp(z without k), which is softplus(z_k - log-sum-exp(z without k)).
+    1 - p_k is never computed, so that a network that is certain of a negative still gets a gradient: with z the logits,
+    the term is log-sum-exp(z) - log-sum-exp(z without k) = softplus(z_k - log-sum-exp(z without k)). See
+    docs/papers/dnll.md, N-1.
 
     Args:
         logits: (B, K), K at least 2.
@@ -39,7 +45,7 @@ def negative_loss(logits: Tensor, negatives: Tensor, reduction: Reduction = "sum
         reduction: over the m negatives of an image.
 
     Returns:
-        (B,) of at least float32.
+        (B,), float32 or wider.
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     left_out = one_hot(negatives, logits.shape[1]).bool()
@@ -49,21 +55,22 @@ def negative_loss(logits: Tensor, negatives: Tensor, reduction: Reduction = "sum
 
 
 def equal_weights(num_classes: int, device: torch.device | None = None) -> Tensor:
-    """(K, K) float32: every other class is as probable a negative of class k (EP, Sec. 3.3.1)."""
+    """Return (K, K) float32 weights by which all classes other than k are equally probable (EP, Sec. 3.3.1)."""
     return (1 - torch.eye(num_classes, device=device)) / max(num_classes - 1, 1)
 
 
 @torch.no_grad()
 def draw_negatives(labels: Tensor, weights: Tensor, m: int, draws: Draws) -> Tensor:
-    """m distinct classes other than the label of each image, one after the other, without replacement (METHODS D4).
+    """Draw m distinct classes other than the label of each image, one after the other without replacement.
 
-    The classes run a race: each arrives after a time drawn from Exp(weight), and the first m are taken. Who comes first
-    among those not yet arrived has probability proportional to its weight, which is sequential drawing.
+    Each class gets an arrival time from an exponential distribution with its weight as rate, and the m earliest classes
+    are taken. The next class to arrive is each remaining one with probability proportional to its weight, so this
+    equals sequential drawing (docs/papers/dnll.md, D4).
 
     Args:
         labels: (B,) int64 pseudo-labels.
-        weights: (K, K), row k for pseudo-label k: not negative, in any proportion; the diagonal is not looked at.
-        m: below K.
+        weights: (K, K), row k for pseudo-label k: 0 or more, in any scale; the diagonal is ignored.
+        m: from 1 to K - 1.
         draws: one slot per image.
 
     Returns:
@@ -76,10 +83,10 @@ def draw_negatives(labels: Tensor, weights: Tensor, m: int, draws: Draws) -> Ten
 
 
 class ErrorPerception(nn.Module):
-    """Which classes a network takes for which, from its errors on labelled images (EPM, Sec. 3.3.2, Eq. 22 and 23).
+    """Track which classes a network confuses, from its errors on labelled images (EPM, Sec. 3.3.2, Eq. 22 and 23).
 
-    Pr is averaged over batches with a momentum; sums that only grow would drive the softmax to a single class
-    (METHODS D7). While Pr is 0, and where no error is seen, all negatives are as probable as without EPM.
+    Pr is a running average over batches; sums that only grow would drive the softmax to a single class
+    (docs/papers/dnll.md, D7). While a row of Pr is 0, all negatives of its class are equally probable, as without EPM.
     """
 
     confusion: Tensor
@@ -91,7 +98,12 @@ class ErrorPerception(nn.Module):
 
     @torch.no_grad()
     def update(self, probabilities: Tensor, labels: Tensor) -> None:
-        """Move Pr towards this global batch's sums of the confidence (B, K) in wrong answers to labels (B,)."""
+        """Update Pr with the summed confidence of the wrong predictions of this global batch (Eq. 22).
+
+        Args:
+            probabilities: (B, K) of the labelled images.
+            labels: (B,) int64.
+        """
         probabilities, labels = gather(probabilities.detach()), gather(labels)
         confidence, predicted = probabilities.to(self.confusion.dtype).max(1)
         errors = confidence * (predicted != labels)
@@ -99,15 +111,18 @@ class ErrorPerception(nn.Module):
         self.confusion.lerp_(sums, 1 - self.momentum)
 
     def weights(self) -> Tensor:
-        """(K, K) R: the softmax of each row of Pr over all classes but the row's own (METHODS D3)."""
+        """Return R (K, K), the softmax of each row of Pr over all classes other than its own.
+
+        See docs/papers/dnll.md, D3 and N-2.
+        """
         own = torch.eye(len(self.confusion), dtype=torch.bool, device=self.confusion.device)
         return self.confusion.masked_fill(own, -torch.inf).softmax(1)
 
 
 def negatives_ramp(progress: float, length: float) -> float:
-    """From 0.25 to 1: the weight of the negative loss in the authors' code, relative to its weight after the ramp.
+    """Rise from 0.25 to 1: the weight of the negative loss in the authors' code relative to its final weight.
 
-    There it is 75 exp(-5 (1 - e/100)^2) up to epoch 15 of 100, then 2 (METHODS D18); ``length`` is the 15 as a share
-    of the run.
+    There it is 75 exp(-5 (1 - e/100)^2) up to epoch e = 15 of 100, and 2 afterwards (docs/papers/dnll.md, D18 and N-4);
+    ``length`` is the share of the run that corresponds to these 15 epochs.
     """
     return 1.0 if progress > length or length <= 0 else 75 / 2 * sigmoid_ramp(0.15 * progress / length, 1.0)

@@ -1,7 +1,7 @@
-"""Mixing images by what their boxes mean: shares of the class's evidence instead of shares of the area.
+"""Semantic mixing: labels of mixed images are weighted by shares of class evidence instead of shares of the area.
 
-The formulas are those of SnapMix (Huang et al., AAAI 2021), which PEPL applies to pseudo-labels (METHODS 1.3).
-Legend: M images of the global batch, C classes.
+The formulas are those of SnapMix (Huang et al., AAAI 2021), which PEPL applies to pseudo-labels (docs/papers/pepl.md,
+P8 and P9). Legend: M images of the global batch, C classes.
 """
 
 import torch
@@ -11,13 +11,14 @@ from torch.nn.functional import cross_entropy
 from fewlabels.randomness import Draws
 
 FLAT = 1e-6
-"""A map whose values differ by no more than this share of the largest says nothing about where: rounding alone."""
+"""A map whose values differ by no more than this share of the largest is constant up to rounding."""
 
 
 def evidence_shares(maps: Tensor) -> Tensor:
-    """Class activation maps (M, H, W) less their minimum, scaled to the sum 1; a flat map gives 1 / HW everywhere.
+    """Subtract the minimum of each class activation map (M, H, W) and scale the map to the sum 1.
 
-    Without the shift, negative evidence makes shares outside 0 to 1 (METHODS P8).
+    A constant map becomes 1 / HW everywhere. Without the shift, negative values would give shares outside 0 to 1
+    (docs/papers/pepl.md, P8).
     """
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     flat = high - low <= FLAT * torch.maximum(low.abs(), high.abs())
@@ -26,16 +27,19 @@ def evidence_shares(maps: Tensor) -> Tensor:
 
 
 def area_shares(maps: Tensor) -> Tensor:
-    """The same without looking: every pixel of (M, H, W) counts 1 / HW."""
+    """Return maps (M, H, W) with the value 1 / HW everywhere, so that shares are shares of the area."""
     return torch.full_like(maps, 1 / (maps.shape[1] * maps.shape[2]))
 
 
-def partners(kept: Tensor, draws: Draws) -> Tensor:
-    """(M,) int64: a random permutation of the kept rows among themselves, and of the others among theirs.
+def grouped_partners(kept: Tensor, draws: Draws) -> Tensor:
+    """Permute the kept rows at random among themselves, and the other rows among themselves.
 
     Args:
         kept: (M,) bool of the global batch.
-        draws: for the slots of the global batch.
+        draws: one slot per row of the global batch.
+
+    Returns:
+        (M,) int64, the row that each row is mixed with.
     """
     uniform = draws.uniform(1)[:, 0].to(kept.device, non_blocking=True)
     in_order = torch.argsort((~kept).int(), stable=True)
@@ -44,7 +48,16 @@ def partners(kept: Tensor, draws: Draws) -> Tensor:
 
 
 def two_label_loss(logits: Tensor, labels: tuple[Tensor, Tensor], shares: tuple[Tensor, Tensor]) -> Tensor:
-    """(M,) rho_a CE(logits, a) + rho_b CE(logits, b); the shares rho, (M,) each, need not have the sum 1 (P-4)."""
+    """Return rho_a CE(logits, a) + rho_b CE(logits, b) of images with two labels (docs/papers/pepl.md, P-4).
+
+    Args:
+        logits: (M, C).
+        labels: a and b, (M,) int64 each.
+        shares: rho_a and rho_b, (M,) each, 0 or more; their sum need not be 1.
+
+    Returns:
+        (M,).
+    """
     first, second = (
         share * cross_entropy(logits, label, reduction="none") for label, share in zip(labels, shares, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Which predictions are trusted: a fixed threshold, FlexMatch's, and the self-adaptive ones of FreeMatch and PEPL.
+"""Thresholds that select pseudo-labels: fixed, FlexMatch's, and the self-adaptive ones of FreeMatch and PEPL.
 
 Legend: B unlabelled images of the batch, C classes, q softmax probabilities.
 """
@@ -11,15 +11,19 @@ from fewlabels.methods.global_batch import gather
 
 
 def above(q: Tensor, threshold: float | Tensor) -> Tensor:
-    """(B,) bool: is the largest probability of each row of q (B, C) at least the threshold (FixMatch, Eq. 4)?"""
+    """Return whether the largest probability of each row of q (B, C) is at least the threshold, (B,) bool.
+
+    FixMatch, Eq. 4.
+    """
     return q.amax(1) >= threshold
 
 
 class SelfAdaptiveThresholds(nn.Module):
-    """A threshold per class that rises with the model's own confidence (FreeMatch, Eq. 5 to 8; METHODS P-1).
+    """One threshold per class that rises with the model's own confidence (FreeMatch, Eq. 5 to 8).
 
-    The global threshold tau is an average of the mean confidence, p an average of the mean prediction, both started
-    at 1/C and moved *before* the same step's mask (as the authors' code does). Class c needs tau * p(c) / max p.
+    The global threshold tau is a running average of the mean confidence, p one of the mean prediction. Both start at
+    1/C and are updated *before* the mask of the same step, as in the authors' code. The threshold of class c is
+    tau * p(c) / max p. See docs/papers/pepl.md, P2 and P-1.
     """
 
     tau: Tensor
@@ -33,35 +37,35 @@ class SelfAdaptiveThresholds(nn.Module):
 
     @torch.no_grad()
     def update(self, q: Tensor) -> None:
-        """Move tau and p towards the means over the global batch of q (B, C)."""
+        """Update tau and p with the means over the global batch of q (B, C)."""
         q = gather(q)
         self.tau.lerp_(q.amax(1).mean(), 1 - self.momentum)
         self.p.lerp_(q.mean(0), 1 - self.momentum)
 
     def per_class(self) -> Tensor:
-        """(C,) the threshold of each class."""
+        """Return the threshold of each class, (C,)."""
         return self.tau * self.p / self.p.amax()
 
     def keep(self, q: Tensor) -> Tensor:
-        """(B,) bool: is the largest probability strictly above its class's threshold?"""
+        """Return whether the largest probability of q (B, C) is strictly above its class's threshold, (B,) bool."""
         confidence, label = q.max(1)
         return confidence > self.per_class()[label]
 
 
 class CurriculumThresholds(nn.Module):
-    """A threshold per class that is low while few images of the class were learned (FlexMatch, Sec. 3).
+    """One threshold per class that is low while few images of the class are learned (FlexMatch, Sec. 3).
 
-    An image counts as learned in the class that it was last predicted in with at least ``threshold``. beta_c is the
-    count of class c over the largest count, that of images not yet learned included while it is the largest (the
-    warm-up; where there are many classes it lasts until nearly all images are learned). Class c needs threshold *
-    beta_c / (2 - beta_c). All thresholds are 0 at the start. As in the authors' code a batch is judged *before* it
-    is counted.
+    An image counts as learned in the class of its latest prediction with a confidence of at least ``threshold``. beta_c
+    is the count of class c divided by the largest count. With the warm-up the images that are not learned yet are one
+    of these counts; with many classes the warm-up lasts until nearly all images are learned (docs/papers/baselines.md,
+    A10). The threshold of class c is threshold * beta_c / (2 - beta_c); all thresholds start at 0. As in the authors'
+    code, a batch is judged *before* it is counted.
     """
 
     learned: Tensor
-    """(N,) int64 the class of each row of the data set; C: not yet learned."""
+    """(N,) int64, the class of each row of the data set; C if it is not learned yet."""
     counts: Tensor
-    """(C + 1,) int64 images per class; last those not yet learned."""
+    """(C + 1,) int64, images per class; the last entry counts those not learned yet."""
 
     def __init__(self, num_images: int, num_classes: int, threshold: float = 0.95, warmup: bool = True) -> None:
         super().__init__()
@@ -70,25 +74,25 @@ class CurriculumThresholds(nn.Module):
         self.register_buffer("counts", torch.zeros(num_classes + 1, dtype=torch.int64))
 
     def begin(self, pool_size: int) -> None:
-        """Say how many images there are to learn, before the first batch."""
+        """Set the number of images to learn, before the first batch."""
         self.counts[-1] = pool_size
 
     def per_class(self) -> Tensor:
-        """(C,) the threshold of each class."""
+        """Return the threshold of each class, (C,)."""
         learned = self.counts[:-1]
         beta = learned / (self.counts if self.warmup else learned).amax().clamp_min(1)
         return self.threshold * beta / (2 - beta)
 
     def keep(self, q: Tensor) -> Tensor:
-        """(B,) bool: is the largest probability of each row of q (B, C) at least its class's threshold?"""
+        """Return whether the largest probability of q (B, C) is at least its class's threshold, (B,) bool."""
         confidence, label = q.max(1)
         return confidence >= self.per_class()[label]
 
     @torch.no_grad()
     def update(self, rows: Tensor, q: Tensor) -> None:
-        """Count the sure ones of these rows (B,), predicted q (B, C), over the global batch.
+        """Count the confident predictions q (B, C) on the rows (B,) over the global batch.
 
-        Of an image that stands in the batch several times the last sure prediction counts.
+        If an image occurs several times in the batch, its last confident prediction counts.
         """
         rows, q = gather(rows), gather(q)
         classes, places = len(self.counts) - 1, torch.arange(len(rows), device=rows.device)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fewlabels.methods.catalogue import load_method, method_files
+from fewlabels.methods.catalogue import load_method, method_names
 from fewlabels.recipes.table import PaperTable, grid
 
 STEPS = 800
@@ -18,7 +18,7 @@ OURS = {
 
 def table(root: Path) -> PaperTable:
     """No paper has this table."""
-    names = sorted((name for name in method_files() if load_method(name).trains), key=lambda name: name != "supervised")
+    names = sorted((name for name in method_names() if load_method(name).trains), key=lambda name: name != "supervised")
     rows = {name: {"method": name} for name in names} | OURS
     return PaperTable(
         title="Digits: what each method makes of 1328 unlabelled images",

@@ -9,7 +9,7 @@ from fewlabels.data.split import LabelSplit
 from fewlabels.errors import UserError
 from fewlabels.evaluation.outcome import Predictions
 from fewlabels.files import write_text
-from fewlabels.methods.catalogue import TASKS
+from fewlabels.methods.catalogue import task_names
 from fewlabels.tasks.task import Task, load_task
 
 LEFT_OUT = "left out"
@@ -51,7 +51,7 @@ def read_ledger(file: Path) -> list[dict[str, str]]:
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error):
         raise UserError(f"{file} is missing or can't be read; train the run again") from None
-    known = [load_task(name).columns for name in TASKS]
+    known = [load_task(name).columns for name in task_names()]
     if header not in known or any(None in row.values() or None in row for row in rows):
         raise UserError(f"{file} is not a ledger (columns {', '.join(known[0])}); train the run again")
     return rows

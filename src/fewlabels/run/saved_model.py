@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from fewlabels.errors import UserError
 from fewlabels.files import write_atomically, write_json
-from fewlabels.methods.catalogue import TASKS
+from fewlabels.methods.catalogue import task_names
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.weight_files import fed_header
@@ -58,7 +58,7 @@ def load_model(run: Path, device: torch.device) -> SavedModel:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{about} is not a model description; train the run again") from None
     spec = ModelSpec.from_dict(content, source=str(about))
-    if task not in TASKS or len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
+    if task not in task_names() or len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
         raise UserError(f"{about}: its task, classes or image_size are not valid; train the run again")
     try:
         tensors = load_file(weights)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import method_file, tasks_of
+from fewlabels.methods.catalogue import check_method, tasks_of
 from fewlabels.options import TrainOptions
 
 ONLY = {
@@ -21,7 +21,7 @@ def choose_task(options: TrainOptions) -> str:
         UserError: the task has no such method, or an option belongs to another task.
     """
     task = options.task or _guess(options)
-    method_file(options.method, task)
+    check_method(options.method, task)
     for name, owners in ONLY.items():
         if getattr(options, name) != getattr(TrainOptions, name) and task not in owners:
             flag = "--" + name.replace("_", "-")

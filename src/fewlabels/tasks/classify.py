@@ -19,7 +19,7 @@ from fewlabels.evaluation.classification import classification_metrics, confusio
 from fewlabels.evaluation.cross_fit import cross_fit
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.evaluation.watch import Watch
-from fewlabels.methods.catalogue import method_files
+from fewlabels.methods.catalogue import method_names
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
@@ -165,7 +165,7 @@ class Classify(Task):
 def _refuse_marks(options: TrainOptions, task: str) -> None:
     """Raise UserError for data of task ``multilabel``, instead of a fault in every row."""
     if has_marks(Path(options.data), options.labels):
-        others = ", ".join(method_files("multilabel"))
+        others = ", ".join(method_names("multilabel"))
         raise UserError(
             f"{options.labels or options.data}: several labels per image, and --task {task} takes one class; "
             f"train a method of --task multilabel: {others}"

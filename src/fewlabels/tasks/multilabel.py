@@ -18,7 +18,7 @@ from fewlabels.errors import UserError
 from fewlabels.evaluation.multilabel import multilabel_metrics
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.evaluation.watch_marks import WatchMarks
-from fewlabels.methods.catalogue import load_method, method_files
+from fewlabels.methods.catalogue import load_method, method_names
 from fewlabels.methods.method import Method
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.classifier import Classifier
@@ -162,7 +162,7 @@ def _check_marks(dataset: Dataset, given: np.ndarray, settings: Settings, method
         what = f"{dataset.name}: no training image has a class that is known to be present"
         raise UserError(f"{what}; mark some with 1{more}")
     if _needs_absent(method) and not (given == ABSENT).any():
-        others = [other for other in method_files("multilabel") if not _needs_absent(load_method(other, "multilabel"))]
+        others = [other for other in method_names("multilabel") if not _needs_absent(load_method(other, "multilabel"))]
         raise UserError(
             f"{dataset.name}: every known mark is 'present', and '{settings.method}' needs absent ones too; "
             f"mark some with 0{more}, or use {', '.join(others)}, which take the unknown for absent"

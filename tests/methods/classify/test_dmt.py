@@ -9,7 +9,7 @@ import torch
 from tests.methods.linear import batch
 from torch import Tensor, nn
 
-from fewlabels.methods.classify.dmt import Dmt, DmtParameters, change_places, mutual_weights
+from fewlabels.methods.classify.dmt import Dmt, DmtParameters, mutual_weights, swap_weights
 from fewlabels.methods.method import Losses, Problem
 from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
 from fewlabels.models.inference import probabilities
@@ -91,7 +91,7 @@ def test_all_that_a_network_is_changes_places() -> None:
     first(torch.tensor([[1.0, 5], [3, 7]]))  # moves the batch statistics of the first
     before = [{name: part.clone() for name, part in model.state_dict().items()} for model in (first, second)]
     assert not torch.equal(before[0]["head.running_mean"], before[1]["head.running_mean"])
-    change_places([first, second])
+    swap_weights([first, second])
     for model, expected in zip((first, second), before[::-1], strict=True):
         assert all(torch.equal(part, expected[name]) for name, part in model.state_dict().items())
 

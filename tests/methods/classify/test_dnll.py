@@ -261,7 +261,7 @@ def test_a_network_that_is_certain_of_a_negative_still_learns(selection: str) ->
 
 @pytest.mark.parametrize(("m", "classes"), [(4, 4), (5, 4), (2, 2), (0, 4)])
 def test_there_are_fewer_negatives_than_classes(m: int, classes: int) -> None:
-    with pytest.raises(UserError, match=rf"^--method\.m {m} does not go with {classes} classes.*\d$"):
+    with pytest.raises(UserError, match=rf"^--method\.m {m} does not fit {classes} classes.*\d$"):
         DNLLParameters(m=m).validate(classes)
 
 

@@ -14,7 +14,14 @@ from torch import Tensor
 
 from fewlabels.methods import graph
 from fewlabels.methods.classify.label_propagation import LabelPropagation, LabelPropagationParameters
-from fewlabels.methods.graph import balanced_seeds, class_weights, diffuse, nearest, neighbour_graph, read_labels
+from fewlabels.methods.graph import (
+    balanced_seeds,
+    class_weights,
+    diffuse,
+    nearest_neighbours,
+    neighbour_graph,
+    propagated_labels,
+)
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import probabilities
@@ -50,7 +57,7 @@ def test_labels_spread_along_a_chain() -> None:
     p = z / z.sum(1, keepdims=True)
     expected = [[0.5220200, 0.4779800], [0.5074382, 0.4925618], [0.4925618, 0.5074382], [0.4779800, 0.5220200]]
     np.testing.assert_allclose(p, expected, atol=1e-6)
-    labels, certainty = read_labels(z)
+    labels, certainty = propagated_labels(z)
     assert labels.tolist() == [0, 0, 1, 1]
     assert certainty.tolist() == pytest.approx([1, 0.1140712, 0.1140712, 1], abs=1e-6)
 
@@ -92,15 +99,15 @@ def test_the_graph_joins_each_image_to_its_nearest(k: int) -> None:
 
 def test_more_neighbours_than_images_are_all_the_others() -> None:
     features = torch.from_numpy(cloud(6))
-    assert nearest(features, 50)[1].shape == (6, 5)
+    assert nearest_neighbours(features, 50)[1].shape == (6, 5)
     np.testing.assert_array_equal(neighbour_graph(features, 50).toarray(), neighbour_graph(features, 5).toarray())
 
 
 def test_neighbours_do_not_depend_on_how_many_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     features = torch.from_numpy(cloud(30))
-    whole = nearest(features, 4)
+    whole = nearest_neighbours(features, 4)
     monkeypatch.setattr(graph, "CHUNK", 30 * 7)
-    parts = nearest(features, 4)
+    parts = nearest_neighbours(features, 4)
     assert torch.equal(whole[1], parts[1])
     torch.testing.assert_close(whole[0], parts[0])
 
@@ -118,7 +125,7 @@ def test_the_labels_of_a_class_weigh_one_together() -> None:
 def test_certainty_is_the_entropy_that_is_missing() -> None:
     """scipy's entropy, over that of all classes alike; the surest image has 1, one that no label reaches 0."""
     z = np.array([[3.0, 1, 0], [1, 1, 1], [0, 5, 0.5], [0, 0, 0], [2, -1, 1]])
-    labels, certainty = read_labels(z)
+    labels, certainty = propagated_labels(z)
     kept = np.maximum(z, 0)
     raw = [1 - entropy(row) / np.log(3) if row.any() else 0 for row in kept]
     assert labels[[0, 2, 4]].tolist() == [0, 1, 0]
@@ -127,8 +134,8 @@ def test_certainty_is_the_entropy_that_is_missing() -> None:
 
 
 def test_where_no_image_is_reached_no_certainty_is_a_number_too_many() -> None:
-    assert read_labels(np.zeros((3, 2)))[1].tolist() == [0, 0, 0]
-    assert read_labels(np.ones((3, 2)))[1].tolist() == pytest.approx([0, 0, 0])
+    assert propagated_labels(np.zeros((3, 2)))[1].tolist() == [0, 0, 0]
+    assert propagated_labels(np.ones((3, 2)))[1].tolist() == pytest.approx([0, 0, 0])
 
 
 def test_every_class_weighs_the_same_and_an_absent_one_nothing() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewlabels.errors import UserError
 from fewlabels.methods.classify.mixmatch import MixMatch, MixMatchParameters, guess_labels, positions
-from fewlabels.methods.mixing import beta, larger_shares, mix, partners, sharpen
+from fewlabels.methods.mixing import beta, larger_shares, mix, permuted_partners, sharpen
 from fewlabels.randomness import Draws
 
 MANY = Draws(3, torch.arange(20_000))
@@ -45,8 +45,8 @@ def test_a_share_and_a_partner_depend_on_the_row_and_not_on_who_draws_it() -> No
     some = torch.tensor([7, 3, 11])
     whole, part = Draws(5, torch.arange(12)), Draws(5, some)
     assert beta(part, 0.75).tolist() == beta(whole, 0.75)[some].tolist()
-    assert partners(part, 12).tolist() == partners(whole, 12)[some].tolist()
-    assert partners(whole, 12).sort().values.tolist() == list(range(12))
+    assert permuted_partners(part, 12).tolist() == permuted_partners(whole, 12)[some].tolist()
+    assert permuted_partners(whole, 12).sort().values.tolist() == list(range(12))
 
 
 def test_two_processes_hold_the_positions_of_one() -> None:

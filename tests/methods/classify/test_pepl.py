@@ -11,7 +11,7 @@ from fewlabels.errors import UserError
 from fewlabels.methods.boxes import MixBoxes, mass
 from fewlabels.methods.classify.pepl import PEPL, PEPLParameters
 from fewlabels.methods.method import Batch, Labelled, Problem, Unlabelled
-from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, partners, two_label_loss
+from fewlabels.methods.semantic_mixing import area_shares, evidence_shares, grouped_partners, two_label_loss
 from fewlabels.models import backbones
 from fewlabels.models.classifier import SingleClassifier
 from fewlabels.models.maps.cam import class_activation_maps, enlarge
@@ -105,7 +105,7 @@ def test_two_labels_weigh_the_cross_entropy() -> None:
 def test_partners_are_a_permutation_of_the_kept() -> None:
     kept = torch.tensor([1, 0, 1, 1, 0, 1, 0], dtype=torch.bool)
     for key in range(50):
-        partner = partners(kept, Draws(key, torch.arange(7)))
+        partner = grouped_partners(kept, Draws(key, torch.arange(7)))
         assert sorted(partner.tolist()) == list(range(7))
         assert torch.equal(kept[partner], kept)
 
@@ -114,7 +114,7 @@ def test_every_pairing_of_the_kept_is_as_likely_as_the_others() -> None:
     kept = torch.tensor([1, 0, 1, 1], dtype=torch.bool)
     found: dict[tuple[int, ...], int] = {}
     for key in range(1200):
-        pairing = tuple(partners(kept, Draws(key, torch.arange(4)))[kept].tolist())
+        pairing = tuple(grouped_partners(kept, Draws(key, torch.arange(4)))[kept].tolist())
         found[pairing] = found.get(pairing, 0) + 1
     assert len(found) == math.factorial(3)
     assert min(found.values()) > 150
@@ -125,17 +125,17 @@ def test_the_unlabelled_loss_is_the_papers_written_out_image_by_image() -> None:
     method, batch = half_kept(pepl()), a_batch()
     (weak,) = batch.unlabelled.views
     losses = method.losses(batch)
-    trusted = method.trust(weak)
+    pseudo = method.pseudo_labels(weak)
     removed, inserted = (tuple(int(edge) for edge in boxes) for boxes in method.boxes(weak, batch.draws))
-    partner = partners(trusted.kept, Draws(batch.draws.fork("partners").key, torch.arange(IMAGES)))
-    assert 2 <= int(trusted.kept.sum()) < IMAGES
+    partner = grouped_partners(pseudo.kept, Draws(batch.draws.fork("partners").key, torch.arange(IMAGES)))
+    assert 2 <= int(pseudo.kept.sum()) < IMAGES
 
     def held(row: int, edges: tuple[int, ...]) -> float:
         top, left, bottom, right = edges
-        return float(trusted.shares[row, top:bottom, left:right].sum())
+        return float(pseudo.shares[row, top:bottom, left:right].sum())
 
     total = 0.0
-    for row in trusted.kept.nonzero()[:, 0].tolist():
+    for row in pseudo.kept.nonzero()[:, 0].tolist():
         other = int(partner[row])
         (top, left, bottom, right), (start, side, stop, end) = removed, inserted
         size = (bottom - top, right - left)
@@ -144,7 +144,7 @@ def test_the_unlabelled_loss_is_the_papers_written_out_image_by_image() -> None:
             weak[other : other + 1, :, start:stop, side:end], size=size, mode="bilinear", align_corners=True
         )
         log_p = method.model(mixed).detach().log_softmax(1)[0]
-        first, second = int(trusted.labels[row]), int(trusted.labels[other])
+        first, second = int(pseudo.labels[row]), int(pseudo.labels[other])
         total -= float((1 - held(row, removed)) * log_p[first] + held(other, inserted) * log_p[second])
     assert losses.terms["unlabelled"].item() == pytest.approx(total / IMAGES, abs=1e-9)
 
@@ -152,7 +152,7 @@ def test_the_unlabelled_loss_is_the_papers_written_out_image_by_image() -> None:
 def test_without_semantic_awareness_the_removed_area_weighs_both_labels() -> None:
     method, batch = half_kept(pepl(semantic=False)), a_batch()
     (weak,) = batch.unlabelled.views
-    mixed = method.mix(weak, method.trust(weak), batch.draws)
+    mixed = method.mix(weak, method.pseudo_labels(weak), batch.draws)
     area = float(method.boxes(weak, batch.draws)[0].area) / SIDE**2
     assert 0 < area < 1
     torch.testing.assert_close(mixed.rho[0], torch.full_like(mixed.rho[0], 1 - area))
@@ -163,7 +163,7 @@ def test_both_ways_to_weigh_mix_the_same_images() -> None:
     batch = a_batch()
     (weak,) = batch.unlabelled.views
     methods = half_kept(pepl()), half_kept(pepl(semantic=False))
-    first, second = (method.mix(weak, method.trust(weak), batch.draws) for method in methods)
+    first, second = (method.mix(weak, method.pseudo_labels(weak), batch.draws) for method in methods)
     assert torch.equal(first.images, second.images)
     assert not torch.equal(first.rho[1], second.rho[1])
 
@@ -198,18 +198,18 @@ def test_a_confidence_equal_to_the_threshold_is_not_enough() -> None:
     method.thresholds.p.fill_(1)
     confidence = method.model(a_batch().unlabelled.views[0]).detach().float().softmax(1).amax()
     method.thresholds.tau.copy_(confidence)
-    assert not method.trust(a_batch().unlabelled.views[0]).kept.any()
+    assert not method.pseudo_labels(a_batch().unlabelled.views[0]).kept.any()
     method.thresholds.tau.copy_(confidence - 1e-6)
-    assert method.trust(a_batch().unlabelled.views[0]).kept.all()
+    assert method.pseudo_labels(a_batch().unlabelled.views[0]).kept.all()
 
 
 def test_looking_for_evidence_leaves_the_running_statistics_alone_and_carries_no_gradient() -> None:
     method, (weak,) = pepl(norm=True), a_batch().unlabelled.views
     before = {name: value.clone() for name, value in method.model.named_buffers()}
-    trusted = method.trust(weak)
+    pseudo = method.pseudo_labels(weak)
     assert all(torch.equal(value, before[name]) for name, value in method.model.named_buffers())
-    assert not trusted.shares.requires_grad
-    assert not any(rho.requires_grad for rho in method.mix(weak, trusted, a_batch().draws).rho)
+    assert not pseudo.shares.requires_grad
+    assert not any(rho.requires_grad for rho in method.mix(weak, pseudo, a_batch().draws).rho)
 
 
 def test_labelled_images_are_not_mixed() -> None:

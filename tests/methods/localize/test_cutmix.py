@@ -7,7 +7,7 @@ import torch
 from tests.methods.linear import batch
 from torch import nn
 
-from fewlabels.methods.localize.cutmix import CutMix, CutMixParameters, Mixed
+from fewlabels.methods.localize.cutmix import AreaMix, CutMix, CutMixParameters
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import SingleClassifier
 from fewlabels.randomness import Draws
@@ -31,11 +31,11 @@ def made(**values: Any) -> CutMix:
     return CutMix(Mean(), CutMixParameters(**values), Problem(6, 8, 8, 0))
 
 
-def mixed(key: int, rows: slice = slice(None), **values: Any) -> Mixed:
+def mixed(key: int, rows: slice = slice(None), **values: Any) -> AreaMix:
     return made(**values).mix(CONSTANT[rows], LABELS[rows], Draws(key, torch.arange(6)[rows]))
 
 
-def boxed(found: Mixed) -> torch.Tensor:
+def boxed(found: AreaMix) -> torch.Tensor:
     """(B, H, W) bool: which pixels are not the image's own?"""
     return found.images[:, 0].floor() != LABELS[:, None, None]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from fewlabels.errors import Interrupted
-from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, consistency_loss
+from fewlabels.methods.localize.lchp import LCHP, LCHPParameters, box_consistency_loss
 from fewlabels.methods.method import Batch, Labelled, Pool, Problem, Unlabelled
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.build import ModelSpec, build
@@ -111,7 +111,7 @@ def test_the_losses_of_boxes_are_those_of_the_formulas() -> None:
     """L-2: Eq. 2 is .04, its mean over four numbers .01; of the first box alone, over both images, .03 and .0075."""
     assert mse_loss(FOUND, TARGET).item() == pytest.approx(0.01, abs=1e-9)
     kept = torch.tensor([0.95, 0.85]) > 0.9
-    assert consistency_loss(FOUND, TARGET, kept).item() == pytest.approx(0.0075, abs=1e-9)
+    assert box_consistency_loss(FOUND, TARGET, kept).item() == pytest.approx(0.0075, abs=1e-9)
 
 
 def test_the_class_is_learned_from_the_image_and_from_what_is_left_of_it() -> None:

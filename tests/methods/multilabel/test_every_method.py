@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import load_method, make_parameters, method_files, parameter_names
+from fewlabels.methods.catalogue import load_method, make_parameters, method_names, parameter_names
 from fewlabels.methods.method import Batch, Losses
 from fewlabels.methods.multi_label import MultiLabelMethod
 
 from .marked import TinyPool, batch, make
 
-METHODS = list(method_files("multilabel"))
+METHODS = list(method_names("multilabel"))
 TRAINING = [name for name in METHODS if load_method(name, "multilabel").trains]
 KNOWN_ONLY = ["bce", "focal", "partial-bce", "gcn-ml", "saliency-regularization"]
 

@@ -1,4 +1,4 @@
-"""Curriculum Labeling: the surest fifth of the pool is trained on, then two fifths, each time from the start."""
+"""Curriculum Labeling: pseudo-labels of the most confident fifth, then two fifths, ..., each time from new weights."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from fewlabels.methods.consistency import joint_logits
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, Problem, parameter
-from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
+from fewlabels.methods.pseudo_set import PseudoSet, most_confident, predicted_labels, unlabelled_rows
 from fewlabels.models.classifier import Classifier
 
 
@@ -17,20 +17,21 @@ class CurriculumLabelingParameters(Parameters):
     """Defaults of the authors' code (uvavision/Curriculum-Labeling)."""
 
     step: float = parameter(
-        0.2, "share of the pool that is added with each round, surest first, until all is used", least=0.01, most=1
-    )  # with a smaller one the run is all rounds
+        0.2, "share of the pool added in each round, most confident first, until all is used", least=0.01, most=1
+    )  # a smaller step would give more rounds than is practical
     labelled_weight: float = parameter(
-        1.0, "what a labelled image counts beside one of the set; more helps where labels are few", above=0
+        1.0, "weight of a labelled image relative to a pseudo-labelled one; more helps if labels are few", above=0
     )
     mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 class CurriculumLabeling(Method):
-    """Batch statistics move in the one pass over labelled and unlabelled images, those outside the set included.
+    """Batch statistics are updated in the one pass over labelled and unlabelled images, including those not selected.
 
-    Rounds: one on the labels alone, then one per percentile, of equal length, each from the initial weights (with the
-    default step 6 in all). Labels come from the weight average, where the authors' code has stochastic weight
-    averaging. The mixup of its best runs is left out. As there, all images are strongly augmented.
+    The first round uses the labels alone, each further round one more percentile. All rounds have the same length and
+    start from the initial weights (6 rounds with the default step). The pseudo-labels come from the weight average; the
+    authors' code uses stochastic weight averaging. As there, all images are strongly augmented; mixup is left out, and
+    so are the class weights (docs/papers/baselines.md, A1).
     """
 
     title = "Curriculum Labeling"
@@ -39,9 +40,9 @@ class CurriculumLabeling(Method):
         "AAAI 2021."
     )
     idea = (
-        "A model trained on the labels labels the pool, and a new one is trained on the surest fifth too. It labels "
-        "the pool again for the next, with two fifths, until all images are used; wrong labels are forgotten with the "
-        "weights."
+        "A model trained on the labels predicts labels for the pool, and a new model is trained on the most confident "
+        "fifth as well. This is repeated with two fifths and so on until all images are used; each round starts from "
+        "new weights, so that early errors are not kept."
     )
     hyperparameters = CurriculumLabelingParameters
     labelled_views = ("strong",)
@@ -55,20 +56,20 @@ class CurriculumLabeling(Method):
 
     @property
     def rounds(self) -> int:
-        """One on the labels alone, and one per step of the share."""
+        """One round on the labels alone, and one per step of the share."""
         return 1 + ceil(1 / self.p.step - 1e-9)
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Select the surest images by the average of the round before."""
+        """Select the most confident images by the weight average of the previous round."""
         if not number:
             return
-        rows = without_label(pool)
-        labels, confidence = predict(pool, pool.averaged, rows)
-        taken = surest(confidence, number * self.p.step)
+        rows = unlabelled_rows(pool)
+        labels, confidence = predicted_labels(pool, pool.averaged, rows)
+        taken = most_confident(confidence, number * self.p.step)
         self.pseudo.replace(pool, rows, labels, confidence * taken)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy over the union of the labelled and the selected images."""
+        """Return the cross-entropy over the union of the labelled and the selected images."""
         (labelled,), (view,), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
         logits, own_logits = joint_logits(self.model, labelled, view)
         supervised = cross_entropy(logits, batch.labelled.labels)

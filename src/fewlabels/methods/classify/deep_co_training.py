@@ -1,4 +1,4 @@
-"""Deep Co-Training: two networks agree on the images, and each resists what deceives the other."""
+"""Deep Co-Training: two networks that agree on the images, and that are robust to each other's adversarial examples."""
 
 from dataclasses import dataclass
 from math import log
@@ -24,19 +24,26 @@ class DeepCoTrainingParameters(Parameters):
     )
     eps: float = parameter(
         0.08,
-        "change of each value, in standard deviations of the pixels: the paper's 0.02 of 0..1 at CIFAR-10's 0.25",
+        "change of each value, in standard deviations of the pixels: the paper's 0.02 of a range of 1, at CIFAR-10's "
+        "deviation of 0.25",
         above=0,
     )
     ramp: float = parameter(
-        0.133, "share of the run over which both weights grow (paper: 80 of 600 epochs)", least=0, most=1
+        0.133, "share of the run over which both weights ramp up (paper: 80 of 600 epochs)", least=0, most=1
     )
-    mu: int = parameter(
-        7, "unlabelled images per labelled image in a batch (paper: in the proportion of the data)", least=1
-    )
+    mu: int = parameter(7, "unlabelled images per labelled image in a batch (paper: as in the whole data set)", least=1)
 
 
 def jensen_shannon(first: Tensor, second: Tensor) -> Tensor:
-    """(B,) H((p + q) / 2) - (H(p) + H(q)) / 2 of p and q = softmax of logits (B, C); from 0 to log 2."""
+    """Return the Jensen-Shannon divergence H((p + q) / 2) - (H(p) + H(q)) / 2 of two softmaxes.
+
+    Args:
+        first: (B, C) logits of p.
+        second: (B, C) logits of q.
+
+    Returns:
+        (B,), float32 or wider, from 0 to log 2.
+    """
     kind = torch.promote_types(first.dtype, torch.float32)
     log_p, log_q = (logits.to(kind).log_softmax(1) for logits in (first, second))
     log_m = torch.logaddexp(log_p, log_q) - log(2)
@@ -44,16 +51,17 @@ def jensen_shannon(first: Tensor, second: Tensor) -> Tensor:
 
 
 class DeepCoTraining(Method):
-    """Batch statistics of each network move in its pass over labelled and unlabelled images, not over adversarial ones.
+    """Batch statistics of each network are updated in its pass over labelled and unlabelled images only.
 
-    The targets on adversarial examples carry no gradient: there the deceived network learns, not the other.
+    Adversarial examples leave them unchanged, and the targets on these examples have no gradient: only the network that
+    is attacked is trained on them. Both networks see the same labelled images (docs/papers/baselines.md, A13).
     """
 
     title = "Deep Co-Training"
     paper = "Qiao et al., Deep Co-Training for Semi-Supervised Image Recognition, ECCV 2018."
     idea = (
-        "Two networks learn from the labels and are drawn to the same prediction on unlabelled images. So that they do "
-        "not become the same network, each is taught to resist the adversarial examples of the other."
+        "Two networks are trained on the labels and on agreeing predictions for unlabelled images. To keep them "
+        "different, each is also trained to be robust to the adversarial examples of the other."
     )
     hyperparameters = DeepCoTrainingParameters
     labelled_views = ("weak", "weak")
@@ -62,11 +70,11 @@ class DeepCoTraining(Method):
 
     @classmethod
     def network(cls, parameters: DeepCoTrainingParameters) -> Network:
-        """Two networks."""
+        """Ask for two networks."""
         return Network(members=2)
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised + lambda_cot * divergence + lambda_diff * loss on the other's adversarial examples."""
+        """Return supervised loss + lambda_cot * divergence + lambda_diff * loss on the other's adversarial examples."""
         labels, (weak,) = batch.labelled.labels, batch.unlabelled.views
         networks, cut = self.model.networks(), len(labels)
         images = [torch.cat([labelled, weak]) for labelled in batch.labelled.views]
@@ -76,10 +84,10 @@ class DeepCoTraining(Method):
             for network, x, own in zip(networks, images, logits, strict=True)
         ]
         with untracked_statistics(self.model):
-            deceived = [network(x) for network, x in zip(networks, reversed(examples), strict=True)]
+            attacked = [network(x) for network, x in zip(networks, reversed(examples), strict=True)]
         targets = [target_probabilities(other) for other in reversed(logits)]
         supervised = sum(cross_entropy(own[:cut], labels) for own in logits)
-        difference = sum(cross_entropy(own.float(), q) for own, q in zip(deceived, targets, strict=True))
+        difference = sum(cross_entropy(own.float(), q) for own, q in zip(attacked, targets, strict=True))
         agreement = jensen_shannon(logits[0][cut:], logits[1][cut:]).mean()
         ramp = sigmoid_ramp(batch.progress, self.p.ramp)
         return Losses(

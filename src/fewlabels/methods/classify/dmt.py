@@ -1,4 +1,4 @@
-"""DMT: two networks take turns, and where they disagree the learner doubts the label."""
+"""DMT: two networks train each other in turns, and pseudo-labels that the learner finds unlikely weigh less."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from fewlabels.methods.consistency import joint_logits, target_probabilities
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, Problem, parameter
-from fewlabels.methods.pseudo_set import PseudoSet, predict, surest, without_label
+from fewlabels.methods.pseudo_set import PseudoSet, most_confident, predicted_labels, unlabelled_rows
 from fewlabels.methods.ramps import sigmoid_ramp
 from fewlabels.models.classifier import Classifier
 
@@ -21,30 +21,34 @@ class DmtParameters(Parameters):
 
     agreement: float = parameter(4.0, "gamma_1: power of the label's probability where the learner agrees", least=0)
     disagreement: float = parameter(
-        4.0, "gamma_2: the same where it disagrees and is not surer than the teacher", least=0
+        4.0, "gamma_2: the same where it disagrees and is not more confident than the teacher", least=0
     )
-    ramp: float = parameter(1.0, "share of each round over which both powers grow as a sigmoid", least=0, most=1)
+    ramp: float = parameter(1.0, "share of each round over which both powers ramp up (sigmoid)", least=0, most=1)
     step: float = parameter(
-        0.2, "share of the pool, surest first, by which each network's labels grow per turn", least=0.01, most=1
-    )  # with a smaller one the run is all rounds
+        0.2, "share of the pool, most confident first, by which each network's set grows per turn", least=0.01, most=1
+    )  # a smaller step would give more rounds than is practical
     labelled_weight: float = parameter(
-        1.0, "what a labelled image counts beside one of the set; more helps where labels are few", above=0
+        1.0, "weight of a labelled image relative to a pseudo-labelled one; more helps if labels are few", above=0
     )
     mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 @torch.no_grad()
 def mutual_weights(q: Tensor, labels: Tensor, confidence: Tensor, agreement: float, disagreement: float) -> Tensor:
-    """(B,) what each pseudo-label counts: p^gamma_1 where the learner agrees, 0 where it disagrees and is surer.
+    """Return the weight of each pseudo-label, without gradient.
 
-    Otherwise p^gamma_2; p is the probability that the learner gives to the pseudo-label.
+    With p the probability that the learner gives to the pseudo-label, the weight is p^gamma_1 if the learner agrees, 0
+    if it disagrees and is more confident than the teacher, and p^gamma_2 otherwise.
 
     Args:
-        q: (B, C) the learner's probabilities.
-        labels: (B,) the teacher's labels.
-        confidence: (B,) the teacher's probability of each.
-        agreement: gamma_1.
-        disagreement: gamma_2.
+        q: (B, C) probabilities of the learner.
+        labels: (B,) int64 pseudo-labels of the teacher.
+        confidence: (B,) the teacher's probabilities of these labels.
+        agreement: gamma_1, 0 or more.
+        disagreement: gamma_2, 0 or more.
+
+    Returns:
+        (B,), from 0 to 1.
     """
     own_confidence, own_labels = q.max(1)
     p = q.gather(1, labels[:, None])[:, 0]
@@ -53,8 +57,8 @@ def mutual_weights(q: Tensor, labels: Tensor, confidence: Tensor, agreement: flo
 
 
 @torch.no_grad()
-def change_places(networks: Sequence[Classifier]) -> None:
-    """Give each of two networks the weights and buffers of the other."""
+def swap_weights(networks: Sequence[Classifier]) -> None:
+    """Swap the weights and buffers of two networks."""
     first, second = (network.state_dict() for network in networks)
     for name, tensor in first.items():
         kept = tensor.clone()
@@ -63,19 +67,21 @@ def change_places(networks: Sequence[Classifier]) -> None:
 
 
 class Dmt(Method):
-    """Batch statistics of the learner move in its one pass; the teacher rests, so each network moves in half the steps.
+    """Batch statistics of a network are updated while it is the learner, that is in half of the steps.
 
-    The first member is always the learner, the only one with gradients: at each round the two change places, in the
-    weight average too. The teacher labels with its weight average, as in the authors' code. Both first learn the
-    labels for a round each; then the share of the pool grows whenever both had their turn (with the default step 12
-    rounds of equal length). The mixup of the paper's runs is left out; as there, all images are strongly augmented.
+    The first member is always the learner, the only one with gradients: each round starts by swapping the two, in the
+    weight average as well. The teacher predicts with its weight average, as in the authors' code. Each network is first
+    trained on the labels for one round; then the share of the pool grows after every two rounds (12 rounds of equal
+    length with the default step). All images are strongly augmented, as in the authors' code; mixup is left out. The
+    code's own structure differs (docs/papers/baselines.md, A2).
     """
 
     title = "DMT"
     paper = "Feng et al., DMT: Dynamic Mutual Training for Semi-Supervised Learning, Pattern Recognition 2022."
     idea = (
-        "Two networks take turns: one labels the images that it is surest of, the other learns them. A label that "
-        "the learner finds unlikely counts little, and one that it contradicts with more confidence counts nothing."
+        "Two networks take turns: one gives pseudo-labels for its most confident images, the other is trained on them. "
+        "A label that the learner finds unlikely weighs little, and one that it contradicts with more confidence is "
+        "ignored."
     )
     hyperparameters = DmtParameters
     labelled_views = ("strong",)
@@ -86,7 +92,7 @@ class Dmt(Method):
 
     @classmethod
     def network(cls, parameters: DmtParameters) -> Network:
-        """Two networks."""
+        """Ask for two networks."""
         return Network(members=2)
 
     def __init__(self, model: Classifier, parameters: DmtParameters, problem: Problem) -> None:
@@ -96,30 +102,33 @@ class Dmt(Method):
 
     @property
     def rounds(self) -> int:
-        """Two turns on the labels alone, and two per step of the share."""
+        """Two rounds on the labels alone, and two per step of the share."""
         return 2 + 2 * ceil(1 / self.p.step - 1e-9)
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Change places; once both know the labels, let the one that rests now label its surest images."""
+        """Swap the networks; after the rounds on the labels, select the most confident images of the new teacher."""
         if number:
-            change_places(self.model.networks())
-            change_places(pool.averaged.networks())
-            self.rest(pool.averaged.networks()[1])
+            swap_weights(self.model.networks())
+            swap_weights(pool.averaged.networks())
+            self.copy_statistics(pool.averaged.networks()[1])
         if number < 2:
             return
-        rows = without_label(pool)
-        labels, confidence = predict(pool, pool.averaged.networks()[1], rows)
-        taken = surest(confidence, number // 2 * self.p.step)
+        rows = unlabelled_rows(pool)
+        labels, confidence = predicted_labels(pool, pool.averaged.networks()[1], rows)
+        taken = most_confident(confidence, number // 2 * self.p.step)
         self.pseudo.replace(pool, rows, labels, confidence * taken)
 
     @torch.no_grad()
-    def rest(self, averaged: Classifier) -> None:
-        """Give the resting network its average's batch statistics, so that the average goes on fitting its weights."""
+    def copy_statistics(self, averaged: Classifier) -> None:
+        """Copy the batch statistics of the teacher's weight average to the teacher.
+
+        The average follows the statistics of a network in every step, also while its weights are not trained.
+        """
         for own, average in zip(self.model.networks()[1].buffers(), averaged.buffers(), strict=True):
             own.copy_(average)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy over the union of the labelled and the selected images, these weighted by agreement."""
+        """Return the cross-entropy over labelled and selected images, the latter weighted by :func:`mutual_weights`."""
         (labelled,), (view,), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
         learner = self.model.networks()[0]
         logits, own_logits = joint_logits(learner, labelled, view)

@@ -1,4 +1,4 @@
-"""FlexMatch: FixMatch with a threshold per class, lower where little of the class was learned."""
+"""FlexMatch: FixMatch with one threshold per class, lower for classes with few learned images."""
 
 from dataclasses import dataclass
 
@@ -22,25 +22,26 @@ class FlexMatchParameters(Parameters):
     """Defaults of the paper's CIFAR-10 runs (USB's configuration)."""
 
     threshold: float = parameter(
-        0.95, "tau: confidence that counts as learned, and the highest threshold of a class", least=0, most=1
+        0.95, "tau: confidence from which an image counts as learned; upper limit of all thresholds", least=0, most=1
     )
     warmup: bool = parameter(
         True,
-        "thresholds stay low while more images are not learned than learned of any class; never ends in short runs",
+        "keep thresholds low while unlearned images outnumber every class; never ends in short runs "
+        "(docs/papers/baselines.md, A10)",
     )
     weight: float = parameter(1.0, "lambda: weight of the unlabelled loss", least=0)
-    passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
+    passes: Passes = parameter("separate", "pass weak views alone and without gradient, or all views jointly (`joint`)")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 class FlexMatch(Method):
-    """Batch statistics move twice: in the pass over the weak views, then in that over labelled and strong views."""
+    """Batch statistics are updated twice: by the weak views, then by labelled and strong views."""
 
     title = "FlexMatch"
     paper = "Zhang et al., FlexMatch: Boosting Semi-Supervised Learning with Curriculum Pseudo Labeling, NeurIPS 2021."
     idea = (
-        "As FixMatch, but each class has its own threshold: the fewer images were ever confidently predicted as a "
-        "class, the lower the confidence from which its pseudo-labels count. At the start all of them do."
+        "FixMatch with one threshold per class: the fewer images were confidently predicted as a class, the lower its "
+        "threshold. At the start all pseudo-labels are used."
     )
     hyperparameters = FlexMatchParameters
     unlabelled_views = ("weak", "strong")
@@ -54,11 +55,11 @@ class FlexMatch(Method):
         )
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Count the images that are to be learned."""
+        """Set the number of images to learn."""
         self.thresholds.begin(len(pool.rows))
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised loss + lambda * unlabelled loss, kept from the threshold of the predicted class on."""
+        """Return supervised loss + lambda * unlabelled loss, the latter with the threshold of the predicted class."""
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
         logits, weak_logits, strong_logits = weak_to_strong_logits(self.model, labelled, weak, strong, self.p.passes)
         q = target_probabilities(weak_logits)
@@ -74,5 +75,5 @@ class FlexMatch(Method):
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Trusted from the threshold of the class on, as the run left it."""
+        """Accept predictions with at least the current threshold of their class, (N,) bool."""
         return self.thresholds.keep(probabilities)

@@ -1,4 +1,4 @@
-"""FreeMatch: FixMatch with thresholds that follow the model's own confidence, and a term for fairness."""
+"""FreeMatch: FixMatch with thresholds that follow the model's own confidence, and a fairness term."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from fewlabels.methods.consistency import (
 )
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Problem, parameter
-from fewlabels.methods.ramps import shortened
+from fewlabels.methods.ramps import shortened_momentum
 from fewlabels.methods.thresholds import SelfAdaptiveThresholds
 from fewlabels.models.classifier import Classifier
 
@@ -26,39 +26,39 @@ class FreeMatchParameters(Parameters):
 
     momentum: float = parameter(
         0.999,
-        "lambda: momentum of thresholds and histograms (Eq. 5, 6 and 10); less in runs under 10,000 steps",
+        "lambda: momentum of thresholds and histograms (Eq. 5, 6 and 10); reduced in runs under 10,000 steps",
         least=0,
         below=1,
     )
     weight: float = parameter(1.0, "w_u: weight of the unlabelled loss (Eq. 13)", least=0)
     fairness: float = parameter(
-        0.01, "w_f: weight of the self-adaptive fairness term, 0 switches it off (Eq. 13)", least=0
+        0.01, "w_f: weight of the self-adaptive fairness term; 0 switches it off (Eq. 13)", least=0
     )
-    align: bool = parameter(False, "distribution alignment before thresholds (ReMixMatch, not in the paper)")
-    passes: Passes = parameter("separate", "weak views through the network without gradient, or `joint` with the rest")
+    align: bool = parameter(False, "distribution alignment before the thresholds (ReMixMatch, not in the paper)")
+    passes: Passes = parameter("separate", "pass weak views alone and without gradient, or all views jointly (`joint`)")
     mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 def normalised_ratio(share: Tensor, histogram: Tensor) -> Tensor:
-    """SumNorm(share / histogram), both (C,); classes that the histogram lacks count 0 (Eq. 12)."""
+    """Return SumNorm(share / histogram), (C,); classes with an empty histogram count 0 (Eq. 12)."""
     ratio = torch.where(histogram > 0, share / histogram.clamp_min(1e-12), torch.zeros_like(share))
     return ratio / ratio.sum().clamp_min(1e-12)
 
 
 def fairness_loss(strong_logits: Tensor, kept: Tensor, p: Tensor, histogram: Tensor) -> Tensor:
-    """sum_c SumNorm(p/h)_c log SumNorm(pbar/hbar)_c, to be minimised (Eq. 11 and 12).
+    """Return sum_c SumNorm(p/h)_c log SumNorm(pbar/hbar)_c, which is to be minimised (Eq. 11 and 12).
 
-    The paper calls it -H(., .), the negative of a cross-entropy, and means it to spread the predictions. The counts
-    carry no gradient, as in the authors' code.
+    It is -H(., .) of the paper, the negative of a cross-entropy; minimising it spreads the predictions over the
+    classes. The counts have no gradient, as in the authors' code.
 
     Args:
         strong_logits: (B, C) of the strong views, the global batch.
-        kept: (B,) bool; pbar and hbar are the mean prediction and the histogram of these alone.
-        p: (C,) averaged prediction on weak views.
-        histogram: (C,) averaged histogram h of the predictions on weak views.
+        kept: (B,) bool; pbar and hbar are the mean prediction and the histogram of the kept images.
+        p: (C,) running mean of the prediction on weak views.
+        histogram: (C,) running histogram h of the predictions on weak views.
 
     Returns:
-        A scalar; 0 without gradient where nothing is kept.
+        a scalar; 0 without gradient if no image is kept.
     """
     q = strong_logits.float().softmax(1).to(p.dtype)
     weight = kept.to(q.dtype)[:, None] / kept.sum().clamp_min(1)
@@ -68,13 +68,13 @@ def fairness_loss(strong_logits: Tensor, kept: Tensor, p: Tensor, histogram: Ten
 
 
 class FreeMatch(Method):
-    """Batch statistics move twice: in the pass over the weak views, then in that over labelled and strong views."""
+    """Batch statistics are updated twice: by the weak views, then by labelled and strong views."""
 
     title = "FreeMatch"
     paper = "Wang et al., FreeMatch: Self-adaptive Thresholding for Semi-supervised Learning, ICLR 2023."
     idea = (
-        "As FixMatch, but the threshold starts low and follows the model's mean confidence, lower for classes it "
-        "predicts rarely. A fairness term keeps the predictions from falling onto few classes."
+        "FixMatch with a threshold that starts low and follows the model's mean confidence, and is lower for rarely "
+        "predicted classes. A fairness term keeps the predictions from collapsing to few classes."
     )
     hyperparameters = FreeMatchParameters
     unlabelled_views = ("weak", "strong")
@@ -84,19 +84,19 @@ class FreeMatch(Method):
 
     def __init__(self, model: Classifier, parameters: FreeMatchParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
-        self.momentum = shortened(parameters.momentum, problem.steps)
+        self.momentum = shortened_momentum(parameters.momentum, problem.steps)
         self.thresholds = SelfAdaptiveThresholds(problem.num_classes, self.momentum)
         self.alignment = DistributionAlignment(problem.num_classes, self.momentum)
         self.register_buffer("histogram", torch.full((problem.num_classes,), 1 / problem.num_classes))
 
     @torch.no_grad()
     def count(self, q: Tensor) -> None:
-        """Move the histogram of predicted classes towards this batch's (Eq. 10)."""
+        """Update the histogram of predicted classes with this global batch of q (B, C) (Eq. 10)."""
         counts = one_hot(gather(q).argmax(1), self.num_classes).to(q.dtype)
         self.histogram.lerp_(counts.mean(0), 1 - self.momentum)
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised + w_u * unlabelled + w_f * fairness (Eq. 13)."""
+        """Return supervised loss + w_u * unlabelled loss + w_f * fairness loss (Eq. 13)."""
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
         logits, weak_logits, strong_logits = weak_to_strong_logits(self.model, labelled, weak, strong, self.p.passes)
         q = target_probabilities(weak_logits)
@@ -110,11 +110,11 @@ class FreeMatch(Method):
         }
         if self.p.fairness:
             self.count(q)
-            spread = fairness_loss(gather(strong_logits), gather(kept), self.thresholds.p, self.histogram)
-            terms["fairness"] = self.p.fairness * spread
+            fairness = fairness_loss(gather(strong_logits), gather(kept), self.thresholds.p, self.histogram)
+            terms["fairness"] = self.p.fairness * fairness
         return Losses(terms, kept)
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Trusted above the threshold of the class, as the run left it."""
+        """Accept predictions above the current threshold of their class, (N,) bool."""
         return self.thresholds.keep(probabilities)

@@ -1,4 +1,4 @@
-"""Label propagation: labels spread from image to image over a graph of neighbours in feature space."""
+"""Label propagation: labels spread over a nearest-neighbour graph in feature space."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from fewlabels.errors import UserError
 from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
-from fewlabels.methods.graph import balanced_seeds, class_weights, diffuse, neighbour_graph, read_labels
+from fewlabels.methods.graph import balanced_seeds, class_weights, diffuse, neighbour_graph, propagated_labels
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, Problem, parameter
 from fewlabels.methods.pseudo_set import PseudoSet
 from fewlabels.methods.ramps import sigmoid_ramp
@@ -21,39 +21,42 @@ from fewlabels.models.statistics import untracked_statistics
 class LabelPropagationParameters(Parameters):
     """Defaults of the authors' CIFAR-10 runs (ahmetius/LP-DeepSSL)."""
 
-    neighbours: int = parameter(50, "k: neighbours of each image in the graph, at most all the others", least=1)
+    neighbours: int = parameter(50, "k: neighbours of each image in the graph, at most all other images", least=1)
     alpha: float = parameter(0.99, "how far labels spread over the graph", least=0, below=1)
-    iterations: int = parameter(20, "of conjugate gradients, at most", least=1)
+    iterations: int = parameter(20, "largest number of iterations of conjugate gradients", least=1)
     first_stage: float = parameter(0.5, "share of the run on the labels alone (180 of 360 epochs)", least=0, most=1)
-    teacher: bool = parameter(False, "LP-SSDL-MT: a mean teacher beside it, whose features make the graph")
-    decay: float = parameter(0.97, "of the mean teacher's weights", least=0, below=1)
-    weight: float = parameter(100.0, "of the consistency with the mean teacher, after its ramp", least=0)
+    teacher: bool = parameter(False, "LP-SSDL-MT: add a mean teacher, whose features give the graph")
+    decay: float = parameter(0.97, "decay of the mean teacher's weight average", least=0, below=1)
+    weight: float = parameter(100.0, "weight of the consistency with the mean teacher after its ramp", least=0)
     ramp: float = parameter(
-        0.014, "share of the run over which that grows as a sigmoid (5 of 360 epochs)", least=0, most=1
+        0.014, "share of the run over which that weight ramps up as a sigmoid (5 of 360 epochs)", least=0, most=1
     )
     mu: int = parameter(1, "unlabelled images per labelled image in a batch (50 and 50)", least=1)
 
     def validate(self, num_classes: int) -> None:
-        """The entropy of one class tells nothing."""
+        """Check that there are at least two classes, since labels are weighted by entropy."""
         if num_classes < 2:
-            raise UserError("label-propagation weighs labels by their entropy, which needs at least two classes")
+            raise UserError(
+                "label-propagation weights labels by their entropy, which needs at least two classes; "
+                "add a class or choose another method"
+            )
 
 
 class LabelPropagation(Method):
-    """Batch statistics move in the one pass over labelled and unlabelled images together.
+    """Batch statistics are updated in the one pass over labelled and unlabelled images together.
 
-    A round is a pass over the pool, at least two to a run. From the second stage on each begins with a new graph over
-    labelled and pool images (:mod:`fewlabels.methods.graph` says up to how many is sensible); learning rate and
-    weights go on. The teacher of LP-SSDL-MT answers in training mode, dropout included, and normalises by its own
-    batch; its features are those of evaluation mode. The authors' second head for the consistency is left out.
+    A round is a pass over the pool; a run has at least two. From the second stage on, each round starts with a new
+    graph over labelled and pool images (see :func:`fewlabels.methods.graph.nearest_neighbours` for its cost); learning
+    rate and weights continue. The teacher of LP-SSDL-MT predicts in training mode, with dropout, and normalises by its
+    own batch; its features are computed in evaluation mode. The authors' second head for the consistency is left out.
     """
 
     title = "LP-SSDL"
     paper = "Iscen et al., Label Propagation for Deep Semi-supervised Learning, CVPR 2019."
     idea = (
-        "After some training on the labels, images are joined to their nearest neighbours in feature space and the "
-        "labels spread over this graph. They are trained on, weighted by how clear they came out and by the rarity of "
-        "their class, and spread anew with each epoch."
+        "After a stage on the labels alone, labels are propagated over a graph of nearest neighbours in feature space. "
+        "The network is trained on these pseudo-labels, weighted by certainty and by class frequency, and the graph is "
+        "recomputed in each epoch."
     )
     hyperparameters = LabelPropagationParameters
     unlabelled_views = ("weak", "weak")
@@ -70,11 +73,11 @@ class LabelPropagation(Method):
 
     @property
     def rounds(self) -> int:
-        """Passes over the pool."""
+        """Number of passes over the pool, at least two."""
         return max(2, round(self.problem.epochs))
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """In the second stage, spread the labels over a graph of all images."""
+        """In the second stage, propagate the labels over a graph of all images."""
         if number < self.p.first_stage * self.rounds:
             return
         rows = torch.cat([pool.labelled_rows, pool.rows]).unique()
@@ -82,14 +85,14 @@ class LabelPropagation(Method):
         model = self.teacher.shadow if self.teacher is not None else self.model
         graph = neighbour_graph(pool.features(model, rows), self.p.neighbours)
         seeds = balanced_seeds(len(rows), self.num_classes, known.numpy(), pool.labels.numpy())
-        labels, certainty = read_labels(diffuse(graph, seeds, self.p.alpha, self.p.iterations))
+        labels, certainty = propagated_labels(diffuse(graph, seeds, self.p.alpha, self.p.iterations))
         labels[known] = pool.labels
         self.class_weights.copy_(class_weights(labels, self.num_classes))
-        certainty[known] = 0.0  # they are in the other stream, with their own labels
+        certainty[known] = 0.0  # labelled images are in the other stream, with their given labels
         self.pseudo.replace(pool, rows, labels, certainty)
 
     def losses(self, batch: Batch) -> Losses:
-        """Weighted cross-entropy over both streams, and the consistency with the teacher where there is one."""
+        """Return the weighted cross-entropy over both streams, and the consistency with the teacher if there is one."""
         (labelled,), (view, other), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
         logits, own_logits = joint_logits(self.model, labelled, view)
         terms = self.propagated_terms(logits, batch.labelled.labels, own_logits, rows)
@@ -101,22 +104,24 @@ class LabelPropagation(Method):
         return Losses(terms, self.pseudo.member(rows))
 
     def propagated_terms(self, logits: Tensor, labels: Tensor, own_logits: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """The mean over the whole batch of class weight * certainty * cross-entropy; in the first stage, labels alone.
+        """Return the mean over the whole batch of class weight * certainty * cross-entropy, in two terms.
+
+        In the first stage only the labelled images contribute.
 
         Args:
             logits: (B, C) of the labelled images, whose certainty is 1.
-            labels: (B,) their classes.
+            labels: (B,) int64 classes of the labelled images.
             own_logits: (muB, C) of the unlabelled images.
-            rows: (muB,) their rows.
+            rows: (muB,) int64 rows of the unlabelled images.
         """
-        guessed = self.pseudo.labels[rows]
-        weights = self.class_weights[guessed] * self.pseudo.certainty[rows]
+        propagated = self.pseudo.labels[rows]
+        weights = self.class_weights[propagated] * self.pseudo.certainty[rows]
         share = torch.where(self.pseudo.selected > 0, len(labels) / (len(labels) + len(rows)), 1.0)
         supervised = (cross_entropy(logits, labels, reduction="none") * self.class_weights[labels]).mean()
-        unlabelled = (cross_entropy(own_logits, guessed, reduction="none") * weights).mean()
+        unlabelled = (cross_entropy(own_logits, propagated, reduction="none") * weights).mean()
         return {"supervised": share * supervised, "unlabelled": (1 - share) * unlabelled}
 
     def after_step(self) -> None:
-        """The teacher follows the student."""
+        """Update the teacher's weight average."""
         if self.teacher is not None:
             self.teacher.update(self.model)

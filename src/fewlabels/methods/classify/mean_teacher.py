@@ -1,4 +1,4 @@
-"""Mean Teacher: the student is drawn to the answers of its own weight average."""
+"""Mean Teacher: the student is trained to agree with the predictions of its own weight average."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,49 +18,52 @@ from fewlabels.models.statistics import untracked_statistics
 
 @dataclass(frozen=True)
 class MeanTeacherParameters(Parameters):
-    """Defaults of the authors' CIFAR-10 runs (CuriousAI/mean-teacher); of the negatives, DNLL's code for its Sec. 4.7.
+    """Defaults of the authors' CIFAR-10 runs (CuriousAI/mean-teacher), and of DNLL's code for its Sec. 4.7 (negatives).
 
-    Their weight is 100 n_l/N, beside a cross-entropy that is summed over the labelled images and divided by the whole
-    batch, of which n_l/N is labelled (on SVHN 1, beside 1 labelled image of 100). Ours is the mean over the labelled
-    images, so that both are 100.
+    The authors' weight is 100 n_l/N, with a cross-entropy that is summed over the labelled images and divided by the
+    whole batch, of which n_l/N is labelled (on SVHN it is 1, with 1 labelled image of 100). Ours is the mean over the
+    labelled images, so that both weights become 100.
     """
 
     weight: float = parameter(100.0, "weight of the consistency after the ramp", least=0)
     ramp: float = parameter(
-        0.267, "share of the run over which it grows as a sigmoid (40,000 of 150,000 steps)", least=0, most=1
+        0.267, "share of the run over which it ramps up as a sigmoid (40,000 of 150,000 steps)", least=0, most=1
     )
-    decay: float = parameter(0.999, "alpha: decay of the weight average that teaches", least=0, below=1)
+    decay: float = parameter(0.999, "alpha: decay of the teacher's weight average", least=0, below=1)
     negatives: int = parameter(
-        0, "m: negative labels per image that the student learns from too (DNLL, Sec. 4.7; its code draws 2); 0 is none"
+        0, "m: additional negative labels per image (DNLL, Sec. 4.7; its code draws 2); 0 is none"
     )
     negatives_from: Literal["student", "teacher"] = parameter(
-        "student", "whose prediction on the teacher's view they are drawn from (DNLL's code: student)"
+        "student",
+        "whose prediction on the teacher's view the negatives are drawn from (DNLL's code: student; "
+        "docs/papers/dnll.md, D21)",
     )
     negatives_weight: float = parameter(2.0, "weight of the negative loss, a mean over the m, after its ramp", least=0)
     negatives_ramp: float = parameter(
-        0.15, "share of the run over which that grows from a quarter (15 of 100 epochs)", least=0, most=1
+        0.15, "share of the run over which that weight rises from a quarter (15 of 100 epochs)", least=0, most=1
     )
     mu: int = parameter(
-        3, "unlabelled images per labelled image in a batch (194 to 62 in the authors' PyTorch code)", least=1
+        3, "unlabelled images per labelled image in a batch (194 and 62 in the authors' PyTorch code)", least=1
     )
 
     def validate(self, num_classes: int) -> None:
-        """There are m classes besides the predicted one."""
+        """Check that there are m classes other than the predicted one."""
         check_count("negatives", self.negatives, 0, num_classes)
 
 
 class MeanTeacher(Method):
-    """Batch statistics move in the student's one pass over labelled and unlabelled images.
+    """Batch statistics are updated in the student's one pass over labelled and unlabelled images.
 
-    The teacher answers in training mode, dropout included, as in the authors' code, and normalises by its own batch.
-    Its running statistics are the average of the student's.
+    The teacher predicts in training mode, with dropout, as in the authors' code, and normalises by its own batch. Its
+    running statistics are the average of the student's.
     """
 
     title = "Mean Teacher"
     paper = "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017."
     idea = (
-        "A second network, the teacher, is the running average of the student's weights. On another view of the same "
-        "unlabelled image it gives the class probabilities that the student is drawn to, more with time."
+        "A second network, the teacher, is a running average of the student's weights. Its class probabilities on "
+        "another view of each unlabelled image are the target of the student, with a weight that ramps up during the "
+        "run."
     )
     hyperparameters = MeanTeacherParameters
     unlabelled_views = ("weak", "weak")
@@ -73,12 +76,15 @@ class MeanTeacher(Method):
 
     @torch.no_grad()
     def predictions(self, model: Classifier, view: Tensor) -> Tensor:
-        """(B, K) probabilities in training mode; running statistics stay as they are."""
+        """Return probabilities (B, K) of a view in training mode, without updating the running statistics."""
         with untracked_statistics(model):
             return target_probabilities(model(view))
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised + w(t) * squared distance to the teacher's probabilities (Sec. 2), + negatives where asked for."""
+        """Return supervised loss + w(t) * squared distance to the teacher's probabilities (Sec. 2).
+
+        The loss on negative labels is added if ``negatives`` is above 0.
+        """
         (labelled,), (view, teachers_view) = batch.labelled.views, batch.unlabelled.views
         logits, own_logits = joint_logits(self.model, labelled, view)
         targets = self.predictions(self.teacher.shadow, teachers_view)
@@ -88,18 +94,18 @@ class MeanTeacher(Method):
             "consistency": weight * softmax_mse(own_logits, targets).mean(),
         }
         if self.p.negatives:
-            teaches = self.p.negatives_from == "teacher"
-            source = targets if teaches else self.predictions(self.model, teachers_view)
+            by_teacher = self.p.negatives_from == "teacher"
+            source = targets if by_teacher else self.predictions(self.model, teachers_view)
             terms["negatives"] = self.negatives_term(own_logits, source.argmax(1), batch)
         return Losses(terms)
 
     def negatives_term(self, logits: Tensor, labels: Tensor, batch: Batch) -> Tensor:
-        """What logits (B, K) learn from the negatives of pseudo-labels (B,) (DNLL, Sec. 4.7)."""
+        """Return the loss of logits (B, K) on negatives of the pseudo-labels (B,) (DNLL, Sec. 4.7)."""
         equal = equal_weights(self.num_classes, labels.device)
         negatives = draw_negatives(labels, equal, self.p.negatives, batch.draws.fork("negatives"))
         weight = self.p.negatives_weight * negatives_ramp(batch.progress, self.p.negatives_ramp)
         return weight * negative_loss(logits, negatives, "mean").mean()
 
     def after_step(self) -> None:
-        """The teacher follows the student."""
+        """Update the teacher's weight average."""
         self.teacher.update(self.model)

@@ -1,4 +1,4 @@
-"""MixMatch: guessed labels are averaged and sharpened, then everything is mixed with everything."""
+"""MixMatch: guessed labels are averaged and sharpened, then all images and labels are mixed in pairs."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from fewlabels.methods.consistency import joint_logits, softmax_mse, target_probabilities
 from fewlabels.methods.global_batch import gather
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, parameter
-from fewlabels.methods.mixing import larger_shares, mix, partners, sharpen
+from fewlabels.methods.mixing import larger_shares, mix, permuted_partners, sharpen
 from fewlabels.methods.ramps import linear_ramp
 from fewlabels.models.statistics import untracked_statistics
 from fewlabels.randomness import Draws
@@ -17,20 +17,20 @@ from fewlabels.randomness import Draws
 
 @dataclass(frozen=True)
 class MixMatchParameters(Parameters):
-    """Defaults of the authors' CIFAR-10 runs (README of google-research/mixmatch; the code's own are said beside).
+    """Defaults of the authors' CIFAR-10 runs (README of google-research/mixmatch).
 
-    The ramp alone is ours: its 16,000 steps are there for the guesses to become better than chance, and are longer
-    than most of our runs. As a share of a short run they are over before that, and the network learns its own errors.
+    Only the ramp is ours. The paper's 16,000 steps give the guesses time to become better than chance, and exceed most
+    of our runs. The same share of a short run would end before that, and the network would learn its own errors.
     """
 
     temperature: float = parameter(0.5, "T: guessed labels are sharpened by p^(1/T) (Eq. 7)", above=0)
     alpha: float = parameter(
-        0.75, "images are mixed by shares from Beta(alpha, alpha) (the code's default is 0.5)", above=0
+        0.75, "images are mixed with shares from Beta(alpha, alpha) (the code's default is 0.5)", above=0
     )
     weight: float = parameter(75.0, "lambda_U: weight of the unlabelled loss (the code's default is 100)", least=0)
     ramp: float = parameter(
         0.4,
-        "share of the run over which the weight grows linearly (the paper: 16,000 steps, 0.016 of its million)",
+        "share of the run over which the weight ramps up linearly (the paper: 16,000 steps, 0.016 of its million)",
         least=0,
         most=1,
     )
@@ -38,37 +38,42 @@ class MixMatchParameters(Parameters):
 
 
 def guess_labels(logits: tuple[Tensor, ...], temperature: float) -> Tensor:
-    """(B, C) sharpened mean of the predictions on several views, logits (B, C) each, without gradient (Eq. 6, 7)."""
+    """Return the sharpened mean prediction over several views, (B, C) without gradient (Eq. 6 and 7).
+
+    Args:
+        logits: (B, C) of each view.
+        temperature: T above 0.
+    """
     return sharpen(torch.stack([target_probabilities(view) for view in logits]).mean(0), temperature)
 
 
 def positions(slots: Tensor, mu: int, total: int) -> Tensor:
-    """Where the rows of this process stand among the labelled, the first and the second views of the global batch.
+    """Return the positions of this process's rows in the global batch of labelled, first and second unlabelled views.
 
     Args:
-        slots: (mu b,) int64, of the unlabelled images here; labelled slot s goes with the slots mu s to mu s + mu - 1.
+        slots: (mu b,) int64 slots of this process's unlabelled images; labelled slot s belongs to the slots mu s to
+            mu s + mu - 1.
         mu: unlabelled images per labelled one.
-        total: labelled images of the global batch.
+        total: number of labelled images of the global batch.
 
     Returns:
-        (b + 2 mu b,) int64 positions, from 0 to total + 2 mu total - 1.
+        (b + 2 mu b,) int64, from 0 to total + 2 mu total - 1.
     """
     return torch.cat([slots[::mu] // mu, total + slots, total + mu * total + slots])
 
 
 class MixMatch(Method):
-    """Batch statistics move in one pass over all mixed images; the pass that guesses labels leaves them alone.
+    """Batch statistics are updated in one pass over all mixed images, not in the pass that guesses labels.
 
-    The authors' code moves them in the pass over the first of three interleaved batches. Every image has a share of
-    its own, as there, and the network guesses in training mode, so that its answers are those of dropout and of the
-    batch's own statistics.
+    The authors' code updates them in the pass over the first of three interleaved batches. As there, every image has
+    its own share, and labels are guessed in training mode, with dropout and the statistics of the batch.
     """
 
     title = "MixMatch"
     paper = "Berthelot et al., MixMatch: A Holistic Approach to Semi-Supervised Learning, NeurIPS 2019."
     idea = (
-        "The label of an unlabelled image is guessed as the sharpened mean prediction on two views. All images and "
-        "their labels are then mixed in pairs, labelled and unlabelled ones alike, and the network learns the mixtures."
+        "The label of an unlabelled image is guessed as the sharpened mean prediction on two views. Labelled and "
+        "unlabelled images and their labels are then mixed in random pairs, and the network is trained on the mixtures."
     )
     hyperparameters = MixMatchParameters
     unlabelled_views = ("weak", "weak")
@@ -76,19 +81,30 @@ class MixMatch(Method):
     p: MixMatchParameters
 
     def mixed(self, batch: Batch, guessed: Tensor) -> tuple[Tensor, Tensor]:
-        """All views of this process, each mixed with one of the global batch, and their labels (Alg. 1)."""
+        """Mix each view of this process with one of the global batch, and their labels likewise (Alg. 1).
+
+        Args:
+            batch: b labelled and mu b unlabelled images.
+            guessed: (mu b, C) guessed labels.
+
+        Returns:
+            (b + 2 mu b, ...) views and (b + 2 mu b, C) labels, the labelled ones first.
+        """
         labels = one_hot(batch.labelled.labels, self.num_classes).to(guessed.dtype)
         views = (*batch.labelled.views, *batch.unlabelled.views)
         targets = (labels, guessed, guessed)
         all_views, all_targets = (torch.cat([gather(part) for part in parts]) for parts in (views, targets))
         total = len(all_views) // (1 + 2 * self.p.mu)
         draws = Draws(batch.draws.key, positions(batch.draws.slots, self.p.mu, total))
-        others = partners(draws.fork("partners"), len(all_views)).to(all_views.device, non_blocking=True)
+        others = permuted_partners(draws.fork("partners"), len(all_views)).to(all_views.device, non_blocking=True)
         shares = larger_shares(draws.fork("shares"), self.p.alpha).to(all_views.device, non_blocking=True)
         return mix(torch.cat(views), all_views[others], shares), mix(torch.cat(targets), all_targets[others], shares)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy on mixed labelled + lambda_U * squared distance on mixed unlabelled images (Eq. 2 to 5)."""
+        """Return the supervised loss + lambda_U * unlabelled loss on mixed images (Eq. 2 to 5).
+
+        They are the cross-entropy and the squared distance to the mixed labels.
+        """
         with torch.no_grad(), untracked_statistics(self.model):
             guesses = joint_logits(self.model, *batch.unlabelled.views)
         images, targets = self.mixed(batch, guess_labels(guesses, self.p.temperature))

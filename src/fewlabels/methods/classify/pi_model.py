@@ -1,4 +1,4 @@
-"""Pi-Model: two random views of an image are to be answered alike."""
+"""Pi-Model: consistent predictions on two random views of an image."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,42 +15,49 @@ RAMPS = {"linear": linear_ramp, "sigmoid": sigmoid_ramp}
 
 @dataclass(frozen=True)
 class PiModelParameters(Parameters):
-    """Defaults of the runs that PEPL's table cites (USB's code); Laine and Aila's own are said beside them.
+    """Defaults of the runs that PEPL's table cites (USB's code); the help gives those of Laine and Aila as well.
 
-    Their w_max is 100 n_l/N, beside a cross-entropy that is summed over the labelled images and divided by the whole
-    batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels: 100.
+    Their w_max is 100 n_l/N, with a cross-entropy that is summed over the labelled images and divided by the whole
+    batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels and 100 remains.
     """
 
     weight: float = parameter(10.0, "w: weight of the consistency after the ramp (Laine and Aila: 100)", least=0)
     ramp: float = parameter(
-        0.4, "share of the run over which the weight grows (Laine and Aila: 80 of 300 epochs, 0.27)", least=0, most=1
+        0.4, "share of the run over which the weight ramps up (Laine and Aila: 80 of 300 epochs, 0.27)", least=0, most=1
     )
-    ramp_shape: Literal["linear", "sigmoid"] = parameter("linear", "how it grows (Laine and Aila: sigmoid)")
+    ramp_shape: Literal["linear", "sigmoid"] = parameter("linear", "shape of the ramp (Laine and Aila: sigmoid)")
     learns: Literal["strong", "both"] = parameter(
-        "strong", "which views learn from each other (Laine and Aila: both, of the same kind: add --strong weak)"
+        "strong", "which views are trained (Laine and Aila: both, of the same kind: add --strong weak)"
     )
     mu: int = parameter(1, "unlabelled images per labelled image in a batch", least=1)
 
 
 def agreement_loss(logits: Tensor, other_logits: Tensor) -> Tensor:
-    """Mean over images and classes of the squared difference of two softmaxes of logits (B, C) (Alg. 1).
+    """Return the squared difference of two softmaxes, averaged over images and classes (Alg. 1).
 
-    Both learn, each half of it, unless one comes without gradient; then that one is the target.
+    The gradient flows through both, unless one of them has none; then that one is the target.
+
+    Args:
+        logits: (B, C).
+        other_logits: (B, C).
+
+    Returns:
+        a scalar, float32.
     """
     return softmax_mse(logits, other_logits.float().softmax(1)).mean()
 
 
 class PiModel(Method):
-    """Batch statistics move twice: in the pass over the weak views, then in that over labelled and strong views.
+    """Batch statistics are updated twice: by the weak views, then by labelled and strong views.
 
-    Where both views learn, all go through in one pass, which moves them once.
+    If both views are trained, all views pass together and the statistics are updated once.
     """
 
     title = "Pi-Model"
     paper = "Laine and Aila, Temporal Ensembling for Semi-Supervised Learning, ICLR 2017."
     idea = (
-        "Two random views of the same image, one weak and one strong, go through the network, and their class "
-        "probabilities are drawn together. The weight of this grows during the run; no prediction is left out."
+        "The class probabilities of a weak and a strong view of the same image are trained to be equal, by their "
+        "squared difference. Its weight ramps up during the run, and all images are used."
     )
     hyperparameters = PiModelParameters
     unlabelled_views = ("weak", "strong")
@@ -58,7 +65,7 @@ class PiModel(Method):
     p: PiModelParameters
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised loss + w(t) * squared distance of the two answers (Alg. 1)."""
+        """Return supervised loss + w(t) * squared difference of the two predictions (Alg. 1)."""
         (labelled,), (weak, strong) = batch.labelled.views, batch.unlabelled.views
         logits, weak_logits, strong_logits = weak_to_strong_logits(
             self.model, labelled, weak, strong, "joint" if self.p.learns == "both" else "separate"

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from fewlabels.methods.consistency import joint_logits
 from fewlabels.methods.method import Batch, Losses, Method, Parameters, Pool, Problem, parameter
-from fewlabels.methods.pseudo_set import PseudoSet, predict, without_label
+from fewlabels.methods.pseudo_set import PseudoSet, predicted_labels, unlabelled_rows
 from fewlabels.models.classifier import Classifier
 
 
@@ -17,30 +17,33 @@ class PseudoLabelEpochsParameters(Parameters):
     """Defaults of the report's first task."""
 
     threshold: float = parameter(
-        0.95, "tau: an image joins with a confidence above it (report: 0.95, 0.75 and 0.6)", least=0, below=1
+        0.95, "tau: images with a confidence above it are selected (report: 0.95, 0.75 and 0.6)", least=0, below=1
     )
     warmup: float = parameter(
         0.033, "share of the run on the labels alone, at least one epoch (10 of 300 epochs)", least=0, most=1
     )
-    accumulate: bool = parameter(False, "images that joined stay, with the latest label that was sure enough")
-    labelled_weight: float = parameter(1.0, "what a labelled image counts beside one of the set", above=0)
+    accumulate: bool = parameter(
+        False, "keep selected images, with their latest confident label (docs/papers/student-report.md, S20)"
+    )
+    labelled_weight: float = parameter(1.0, "weight of a labelled image relative to a pseudo-labelled one", above=0)
     mu: int = parameter(7, "unlabelled images per labelled image in a batch", least=1)
 
 
 class PseudoLabelEpochs(Method):
-    """Batch statistics move in the one pass over labelled and unlabelled images, those outside the set included.
+    """Batch statistics are updated in the one pass over labelled and unlabelled images, including those not selected.
 
-    A round is an epoch, one pass over the pool. The set is kept as labels per image (the authors' code keeps the
-    augmented and normalised pixels as bytes, which destroys them), is empty where no image is sure enough (their
-    code goes on with the last one), and nothing is chosen by test images.
+    A round is an epoch, one pass over the pool. The set holds labels per image; the authors' code stores augmented and
+    normalised pixels as bytes, which destroys them (docs/papers/student-report.md, S8). It is empty if no image is
+    confident enough, where their code keeps the previous set (S20), and test images select nothing (S10).
     """
 
     title = "Pseudo-Label (epochs)"
     paper = "Lee, Pseudo-Label, ICML workshop 2013, as retrained per epoch in a student report on CIFAR (Task 1)."
     idea = (
-        "Before each epoch the model looks at the whole pool, and the images it is sure of are trained on with that "
-        "label, beside the labelled ones and with the same weight. The set is made anew every time."
+        "Before each epoch the model predicts the whole pool, and its confident predictions become training labels "
+        "with the same weight as given labels. The set of these images is rebuilt in every epoch."
     )
+    notes = "docs/papers/student-report.md"
     hyperparameters = PseudoLabelEpochsParameters
     unlabelled_views = ("weak",)
     p: PseudoLabelEpochsParameters
@@ -51,20 +54,20 @@ class PseudoLabelEpochs(Method):
 
     @property
     def rounds(self) -> int:
-        """Passes over the pool."""
+        """Number of passes over the pool, at least one."""
         return max(1, round(self.problem.epochs))
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """After the warm-up, select what the model is sure of."""
+        """After the warm-up, select the images with a confident prediction."""
         if number < self.p.warmup * self.rounds:
             return
-        rows = without_label(pool)
-        labels, confidence = predict(pool, self.model, rows)
-        sure = torch.where(confidence > self.p.threshold, confidence, 0)
-        (self.pseudo.add if self.p.accumulate else self.pseudo.replace)(pool, rows, labels, sure)
+        rows = unlabelled_rows(pool)
+        labels, confidence = predicted_labels(pool, self.model, rows)
+        certainty = torch.where(confidence > self.p.threshold, confidence, 0)
+        (self.pseudo.add if self.p.accumulate else self.pseudo.replace)(pool, rows, labels, certainty)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy over the union of the labelled and the selected images."""
+        """Return the cross-entropy over the union of the labelled and the selected images."""
         (labelled,), (weak,), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
         logits, weak_logits = joint_logits(self.model, labelled, weak)
         supervised = cross_entropy(logits, batch.labelled.labels)
@@ -74,5 +77,5 @@ class PseudoLabelEpochs(Method):
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Trusted above the threshold."""
+        """Accept predictions with a confidence above the threshold, (N,) bool."""
         return probabilities.amax(1) > self.p.threshold

@@ -1,4 +1,4 @@
-"""SNTG: features of images that are answered alike are drawn together, others pushed apart."""
+"""SNTG: features of images with the same predicted class are pulled together, others pushed apart."""
 
 from dataclasses import dataclass
 
@@ -17,52 +17,60 @@ from fewlabels.randomness import permutation
 class SNTGParameters(Parameters):
     """Defaults of the authors' code (xinmei9322/SNTG), on the Pi-Model of Laine and Aila.
 
-    Its w_max is 100 n_l/N, beside a cross-entropy that is summed over the labelled images and divided by the whole
-    batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels: 100.
+    The code's w_max is 100 n_l/N, with a cross-entropy that is summed over the labelled images and divided by the whole
+    batch, of which n_l/N is labelled. Ours is the mean over the labelled images, so n_l/N cancels and 100 remains.
     """
 
     weight: float = parameter(100.0, "w_max: weight of the consistency after the ramp (config.py)", least=0)
     neighbours: float = parameter(0.4, "weight of the loss on features, as a share of w(t) (config.py)", least=0)
-    margin: float = parameter(1.0, "m: distance that features of different classes are to keep (config.py)", least=0)
+    margin: float = parameter(1.0, "m: smallest distance between features of different classes (config.py)", least=0)
     ramp: float = parameter(
-        0.27, "share of the run over which w(t) grows as a sigmoid (80 of 300 epochs)", least=0, most=1
+        0.27, "share of the run over which w(t) ramps up as a sigmoid (80 of 300 epochs)", least=0, most=1
     )
     mu: int = parameter(12, "images of the pool per labelled image in a batch (CIFAR-10: 50,000 to 4,000)", least=1)
 
 
 def neighbour_loss(features: Tensor, classes: Tensor, margin: float = 1.0) -> Tensor:
-    """Row i of the first half of the features (n, D) against row i of the second: a scalar (train_emb.py).
+    """Return the contrastive loss of row i of the first half of the features with row i of the second (train_emb.py).
 
-    d^2 is the mean over D of the squared differences. Pairs of the same class (n,) int64 count d^2, others
-    max(margin - d, 0)^2. Of an odd n the last row is left out.
+    A pair of the same class counts d^2, any other max(margin - d, 0)^2; d^2 is the mean over D of the squared
+    differences. The last row of an odd n is left out.
+
+    Args:
+        features: (n, D), n at least 2.
+        classes: (n,) int64 labels or predicted classes.
+        margin: m, 0 or more.
+
+    Returns:
+        a scalar, the mean over the pairs.
     """
     half = len(features) // 2
     rows = features.to(torch.promote_types(features.dtype, torch.float32))
     squared = (rows[:half] - rows[half : 2 * half]).square().mean(1)
-    distance = squared.clamp_min(1e-12).sqrt()  # no infinite slope where two features are equal
+    distance = squared.clamp_min(1e-12).sqrt()  # avoids an infinite gradient if two features are equal
     apart = (margin - distance).clamp_min(0).square()
     return torch.where(classes[:half] == classes[half : 2 * half], squared, apart).mean()
 
 
 class SNTG(Method):
-    """Batch statistics move in the one pass over the labelled images and both views of the others.
+    """Batch statistics are updated in the one pass over the labelled images and both views of the unlabelled ones.
 
-    The graph's pairs are the halves of the whole global batch in a random order, labelled and unlabelled images mixed
-    as in the paper's batches: with labels where they are known, else with the answer on the second view.
+    The pairs are the two halves of the global batch in a random order, with labelled and unlabelled images mixed as in
+    the paper's batches. The class of an image is its label if known, else the prediction on its second view.
     """
 
     title = "Pi+SNTG"
     paper = "Luo et al., Smooth Neighbors on Teacher Graphs for Semi-Supervised Learning, CVPR 2018."
     idea = (
-        "As the Pi-Model, and pairs of images are compared: where their answers or labels agree, their features are "
-        "drawn together, else pushed apart up to a margin."
+        "Extends the Pi-Model by a contrastive loss on pairs of images. Features of images with the same label or "
+        "prediction are pulled together, those of others are pushed apart up to a margin."
     )
     hyperparameters = SNTGParameters
     unlabelled_views = ("weak", "weak")
     p: SNTGParameters
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised loss + w(t) * (squared distance of the two answers + share * loss of the neighbours)."""
+        """Return supervised loss + w(t) * (squared difference of two predictions + neighbours * loss on features)."""
         (labelled,), (first, second), labels = batch.labelled.views, batch.unlabelled.views, batch.labelled.labels
         features = self.model.features(torch.cat([labelled, first, second]))
         parts = [len(labelled), len(first), len(second)]

@@ -1,4 +1,4 @@
-"""The labels alone: the bound every other method is measured against."""
+"""Supervised training on the labelled images alone, the baseline of all other methods."""
 
 from torch.nn.functional import cross_entropy
 
@@ -6,12 +6,14 @@ from fewlabels.methods.method import Batch, Losses, Method
 
 
 class Supervised(Method):
-    """Cross-entropy on the labelled images. Batch statistics move in the labelled pass."""
+    """Cross-entropy on the labelled images. Batch statistics are updated in the labelled pass."""
 
     title = "Supervised"
-    paper = "The baseline of every paper here: the labelled images, and nothing else."
-    idea = "Cross-entropy on weakly augmented labelled images. The unlabelled images are not used."
+    paper = "The baseline of all papers: training on the labelled images alone."
+    idea = (
+        "The network is trained with cross-entropy on weakly augmented labelled images. Unlabelled images are not used."
+    )
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy on the labelled view."""
+        """Return the cross-entropy on the labelled view."""
         return Losses({"supervised": cross_entropy(self.model(batch.labelled.views[0]), batch.labelled.labels)})

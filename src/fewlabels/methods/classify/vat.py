@@ -1,4 +1,4 @@
-"""VAT: the answer must not change in the direction in which it changes most."""
+"""VAT: predictions that are stable under the small perturbation that changes them most."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -16,15 +16,16 @@ from fewlabels.models.statistics import untracked_statistics
 from fewlabels.randomness import Draws
 
 CIFAR_VALUES = 3 * 32 * 32
-"""Values of the images for which the papers state their lengths."""
+"""Number of values of the images for which the papers state lengths."""
 
 
 @dataclass(frozen=True)
 class VATParameters(Parameters):
-    """Defaults of the student report (Sec. 2.4, confirmed by a log for CIFAR-10 with 4000 labels only; METHODS S11).
+    """Defaults of the student report (Sec. 2.4), which a log confirms for CIFAR-10 with 4000 labels only.
 
-    Miyato et al. take xi 1e-6, eps 8 with augmentation and 10 without, one iteration and mu 4. Lengths are those of
-    the whole perturbation in normalised pixels at 3 x 32 x 32 values; at other sizes the change per value is the same.
+    See docs/papers/student-report.md, S11 to S13. Miyato et al. have xi 1e-6, eps 8 with augmentation and 10 without,
+    one iteration and mu 4. Lengths are l2 norms of the whole perturbation in normalised pixels for 3 x 32 x 32 values;
+    at other sizes they are scaled so that the change per value is the same.
     """
 
     xi: float = parameter(
@@ -37,27 +38,32 @@ class VATParameters(Parameters):
         "length of the perturbation of 3 x 32 x 32 values, 0.18 each; scaled to other sizes (Miyato 8, 10)",
         above=0,
     )
-    iterations: int = parameter(5, "of the power method (Miyato 1)", least=1)
+    iterations: int = parameter(5, "number of power iterations (Miyato 1)", least=1)
     direction: Literal["adversarial", "random"] = parameter(
-        "adversarial", "or `random`, of the same length: what the adversary is worth"
+        "adversarial", "the adversarial direction, or a random one of the same length, for comparison"
     )
     weight: float = parameter(1.0, "alpha: weight of the unlabelled loss", least=0)
-    entropy: float = parameter(0.0, "weight of the mean entropy of the perturbed images (report: use_entmin)", least=0)
+    entropy: float = parameter(
+        0.0, "weight of the mean entropy of the predictions on perturbed images (report: use_entmin)", least=0
+    )
     warmup: float = parameter(
-        0.117, "share of the run that learns from labels alone (report: 35 of 300 epochs)", least=0, below=1
+        0.117, "share of the run on the labels alone (report: 35 of 300 epochs)", least=0, below=1
     )
     mu: int = parameter(1, "unlabelled images per labelled image in a batch", least=1)
 
 
 def perturbed(model: Classifier, x: Tensor, targets: Tensor, parameters: VATParameters, draws: Draws) -> Tensor:
-    """x (B, ...) moved to where the answers are no longer the targets (B, C): what the model learns from.
+    """Move x in the direction in which the predictions depart from the targets.
 
     Args:
-        model: in training mode it normalises by this batch; running statistics are not moved.
+        model: in training mode it normalises by this batch; running statistics are not updated.
         x: (B, C, H, W) normalised images, or (B, D) features of a frozen trunk.
-        targets: (B, C) probabilities of x.
-        parameters: the direction and the length.
-        draws: of B slots, for the start of the power method.
+        targets: (B, C) predicted probabilities at x.
+        parameters: direction, length and iterations.
+        draws: B slots, for the start of the power method.
+
+    Returns:
+        the perturbed x, of the same shape and dtype.
     """
     scale = sqrt(x[0].numel() / CIFAR_VALUES)
     here = Draws(draws.key, draws.slots.to(x.device))
@@ -68,13 +74,17 @@ def perturbed(model: Classifier, x: Tensor, targets: Tensor, parameters: VATPara
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """(B,) entropy of softmax(logits) (B, C)."""
+    """Return the entropy of softmax(logits) for logits (B, C), (B,) float32 in nats, from 0 to log C."""
     log_p = logits.float().log_softmax(1)
     return -(log_p.exp() * log_p).sum(1)
 
 
 class VAT(Method):
-    """Batch statistics move in the labelled pass alone: perturbed images must not shape them (METHODS S15)."""
+    """Batch statistics are updated in the labelled pass only, not by perturbed images.
+
+    See docs/papers/student-report.md, S15. If the trunk is frozen, its features are perturbed, with lengths scaled by
+    their number (docs/papers/student-report.md, A14).
+    """
 
     title = "Virtual adversarial training"
     paper = (
@@ -83,24 +93,29 @@ class VAT(Method):
     )
     idea = (
         "For each unlabelled image the small perturbation that changes the prediction most is computed, and the "
-        "prediction there is pulled back to that on the image itself. The classes' borders so move away from the data."
+        "prediction on the perturbed image is trained to match that on the image itself. This moves the decision "
+        "boundaries away from the data."
     )
+    notes = "docs/papers/student-report.md"
     hyperparameters = VATParameters
     unlabelled_views = ("weak",)
     p: VATParameters
 
     def losses(self, batch: Batch) -> Losses:
-        """Supervised + alpha * KL(p(x) || p(x + r)) + entropy of p(x + r); labels alone during the warm-up."""
+        """Return supervised loss + alpha * KL(p(x) || p(x + r)) + entropy * H(p(x + r)).
+
+        During the warm-up only the supervised loss is above 0.
+        """
         (labelled,), (weak,) = batch.labelled.views, batch.unlabelled.views
         supervised = cross_entropy(self.model(labelled), batch.labelled.labels)
-        divergence = spread = torch.zeros_like(supervised)
+        divergence = mean_entropy = torch.zeros_like(supervised)
         if batch.progress >= self.p.warmup:
-            divergence, spread = self.around(weak, batch.draws)
+            divergence, mean_entropy = self.smoothness(weak, batch.draws)
         terms = {"supervised": supervised, "unlabelled": self.p.weight * divergence}
-        return Losses(terms | {"entropy": self.p.entropy * spread} if self.p.entropy else terms)
+        return Losses(terms | {"entropy": self.p.entropy * mean_entropy} if self.p.entropy else terms)
 
-    def around(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Mean divergence of the answers at the perturbed x (B, ...) from those at x, and the former's mean entropy."""
+    def smoothness(self, x: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return the mean divergence of predictions at the perturbed x (B, ...) from those at x, and their entropy."""
         with untracked_statistics(self.model):
             with torch.no_grad():
                 targets = target_probabilities(self.model(x))
@@ -108,7 +123,7 @@ class VAT(Method):
         return kl_divergence(targets, logits).mean(), entropy(logits).mean()
 
     def perturbed(self, model: Classifier, x: Tensor, draws: Draws) -> Tensor:
-        """What the model would learn from, had it learnt from x (B, C, H, W)."""
+        """Return x (B, C, H, W) as :func:`perturbed` changes it for this model."""
         with torch.no_grad():
             targets = target_probabilities(model(x))
         return perturbed(model, x, targets, self.p, draws)

@@ -1,4 +1,4 @@
-"""ACoL: a second classifier learns the class from what the first one does not look at."""
+"""ACoL: a second classifier is trained on the regions that the first one does not use."""
 
 from dataclasses import dataclass
 
@@ -13,25 +13,26 @@ from fewlabels.models.localizer import Localizer
 
 @dataclass(frozen=True)
 class ACoLParameters(MapParameters):
-    """Default of the authors' code."""
+    """Default of the authors' code (xiaomengyc/ACoL)."""
 
     erasing: float = parameter(
-        ERASING, "features are erased where the first branch's scaled map reaches this", above=0, most=1
+        ERASING, "features are erased where the first branch's scaled map is at least this", above=0, most=1
     )
 
 
 class ACoL(MapMethod):
-    """Both branches share the trunk; what is erased in training is the true class's map of the first.
+    """Both branches share the trunk; in training, features are erased by the first branch's map of the true class.
 
-    The logits are the first branch's, the map is the larger of both
-    (:mod:`fewlabels.models.heads.adversarial_maps`). Batch statistics move in the one pass.
+    The logits are the first branch's, the map is the maximum of both
+    (:mod:`fewlabels.models.heads.adversarial_maps`). Batch statistics are updated in the one pass. The branches are
+    smaller than the authors' (docs/papers/baselines.md#acol).
     """
 
     title = "ACoL"
     paper = "Zhang et al., Adversarial Complementary Learning for Weakly Supervised Object Localization, CVPR 2018."
     idea = (
-        "Two branches of class maps share one trunk; where the first branch's map of the class is high the features "
-        "are erased for the second, which has to know the class by the rest. The box is around what either looks at."
+        "Two branches of class maps share one trunk; features where the first branch's map is high are erased for the "
+        "second, which has to recognise the class by other regions. The box comes from the maximum of both maps."
     )
     hyperparameters = ACoLParameters
     model: Localizer
@@ -43,17 +44,18 @@ class ACoL(MapMethod):
 
     @classmethod
     def network(cls, parameters: MapParameters) -> Network:
-        """Two branches of class maps, and boxes from a map."""
+        """Ask for two branches of class maps, and boxes from a map."""
         return Network(head="adversarial-maps", boxes=cls.box_rule(parameters), fine_map=True)
 
     @property
     def classifier(self) -> AdversarialMapClassifier:
+        """The classifier with both branches."""
         classifier = self.model.classifier
         assert isinstance(classifier, AdversarialMapClassifier)
         return classifier
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy of both branches' mean maps, with equal weight."""
+        """Return the cross-entropies of both branches' mean maps, with equal weight."""
         labels = batch.labelled.labels
         maps = self.classifier.both_maps(batch.labelled.views[0], labels)
         first, second = (cross_entropy(class_scores(branch, 0.0, 1).mean, labels) for branch in maps)

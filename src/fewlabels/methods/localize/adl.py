@@ -1,4 +1,4 @@
-"""ADL: an attention-based dropout layer after each of the last stages, in training only."""
+"""ADL: attention-based dropout layers after the last stages, in training only."""
 
 from dataclasses import dataclass
 
@@ -14,31 +14,35 @@ from fewlabels.models.stages import at_stages, last_stages
 from fewlabels.randomness import Draws
 
 LAYERS = 2
-"""Ours for any backbone; wsolevaluation names three places for each of VGG, ResNet-50 and Inception."""
+"""Number of dropout layers: ours, for any backbone; wsolevaluation has three for each of its networks."""
 
 
 @dataclass(frozen=True)
 class ADLParameters(MapParameters):
     """Defaults of wsolevaluation."""
 
-    drop: float = parameter(0.75, "probability that a layer hides; else it weighs by importance", least=0, most=1)
+    drop: float = parameter(
+        0.75, "probability that a layer hides features; else it weights them by importance", least=0, most=1
+    )
     gamma: float = parameter(
-        0.9, "gamma: hidden is what reaches this share of the largest attention of its image", above=0, most=1
+        0.9, "gamma: places with at least this share of the image's largest attention are hidden", above=0, most=1
     )
 
 
 class ADL(MapMethod):
-    """After each of the backbone's last two stages (METHODS 6.4, our choice for any net) a layer chooses once a batch.
+    """A dropout layer follows each of the backbone's last two stages; this is our choice for any backbone.
 
-    Every process chooses alike. The layers have no weights and are there during the training pass alone, so that the
-    saved model is a plain classifier. Batch statistics move in that pass.
+    A layer hides or weights features, chosen once per batch and equally in all processes. The layers have no weights
+    and are active in the training pass only, so the saved model is a plain classifier. Batch statistics are updated in
+    that pass. See docs/papers/baselines.md#adl.
     """
 
     title = "ADL"
     paper = "Choe and Shim, Attention-based Dropout Layer for Weakly Supervised Object Localization, CVPR 2019."
     idea = (
-        "In training, the places where a layer's features are strongest are hidden in most batches, so that the others "
-        "have to tell the class as well; in the remaining batches the strong places weigh more. The box is that of CAM."
+        "In most training batches the places where the features of a layer are strongest are hidden, so that the "
+        "class must be recognised by other places; in the remaining batches strong places weigh more. The box comes "
+        "from the CAM."
     )
     hyperparameters = ADLParameters
     frozen_trunk = "pixels"
@@ -50,7 +54,7 @@ class ADL(MapMethod):
         self.stages = last_stages(model.networks()[0].backbone, LAYERS)
 
     def loss(self, x: Tensor, labels: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of a pass with the layers."""
+        """Return the cross-entropy of a pass with the dropout layers."""
         drop = self.choices(batch.draws)
 
         def change(number: int, features: Tensor) -> Tensor:
@@ -60,6 +64,6 @@ class ADL(MapMethod):
             return cross_entropy(self.model(x), labels)
 
     def choices(self, draws: Draws) -> list[bool]:
-        """For each layer: does it hide in this step? Drawn for the step and not for a slot."""
+        """Draw for each layer whether it hides features in this step; drawn for the step, not for a slot."""
         once = Draws(draws.fork("attention dropout").key, torch.zeros(1, dtype=torch.int64))
         return (once.uniform(LAYERS)[0] < self.p.drop).tolist()

@@ -1,16 +1,19 @@
-"""InfoCAM: the class's activation map less that of the other classes."""
+"""InfoCAM: the class's activation map minus the mean map of the other classes."""
 
 from fewlabels.methods.localizing import MapMethod, MapParameters
 
 
 class InfoCAM(MapMethod):
-    """Training is that of ``cam``; from the class's map the mean of the other classes' maps is taken away."""
+    """Training is that of ``cam``; the mean map of the other classes is subtracted from the class's map.
+
+    Batch statistics are updated in the one pass over the labelled images. See docs/papers/baselines.md#info-cam.
+    """
 
     title = "InfoCAM"
     paper = "Qin et al., Informative Class Activation Maps, arXiv 1906.12037 (2019)."
     idea = (
-        "What speaks for every class says nothing about this one, so the mean of the other classes' maps is subtracted "
-        "from the class's own. The box is around the largest part of the map above a fifth of its range."
+        "Evidence that all classes share does not discriminate, so the mean of the other classes' maps is subtracted "
+        "from the map of the class. The box encloses the largest component above a fifth of the map's range."
     )
     map = "info-cam"
     hyperparameters = MapParameters

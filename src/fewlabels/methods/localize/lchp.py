@@ -1,4 +1,4 @@
-"""LCHP: boxes from where a classifier looks, learned by a second network, then made consistent by it alone."""
+"""LCHP: a second network learns boxes from a classifier's maps, and is refined by consistency on confident boxes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,52 +24,69 @@ class LCHPParameters(Parameters):
     """Defaults of Sec. 4.1 for CUB-200-2011; Tiny-ImageNet has delta 0.8."""
 
     stage: Literal["refine", "initialise", "pseudo-label"] = parameter(
-        "refine", "how far to go: LCHP-R, LCHP-I, or the classifier's own boxes (row Pseudo Label of Tables 1 and 2)"
+        "refine", "last stage: LCHP-R, LCHP-I, or the classifier's own boxes (row Pseudo Label of Tables 1 and 2)"
     )
     attention_maps: int = parameter(
-        0, "of the classifier's bilinear attention pooling; 0 is the backbone's own pooling (the paper: 32, with "
+        0, "maps of the classifier's bilinear attention pooling; 0 is the backbone's own pooling (the paper: 32, with "
         "--backbone inception_v3_mixed_6e)", least=0, most=4096,
     )  # fmt: skip
-    delta: float = parameter(0.7, "delta: foreground lies above this share of the map (Table 3)", least=0, below=1)
-    component: Component = parameter("all", "the box is around all of the foreground, or its largest component (L3)")
-    scale: Scale = parameter("min-max", "the map is scaled by least and largest value, or by the largest (L1)")
-    alpha: float = parameter(20.0, "alpha: weight of the boxes' loss in the first stage (Eq. 4)", least=0)
-    momentum: float = parameter(0.9, "of the averaged classifier that the boxes come from (Eq. 3)", least=0, below=1)
+    delta: float = parameter(
+        0.7, "delta: values of the scaled map above this are foreground (Table 3)", least=0, below=1
+    )
+    component: Component = parameter(
+        "all", "the box encloses all of the foreground, or its largest component (docs/papers/lchp.md, L3)"
+    )
+    scale: Scale = parameter(
+        "min-max", "the map is scaled by its minimum and maximum, or by its maximum (docs/papers/lchp.md, L1)"
+    )
+    alpha: float = parameter(20.0, "alpha: weight of the box loss in the first stage (Eq. 4)", least=0)
+    momentum: float = parameter(
+        0.9, "momentum of the averaged classifier that gives the pseudo boxes (Eq. 3)", least=0, below=1
+    )
     tau: float = parameter(
-        0.9, "tau: a box is kept if the classifier is this sure of what is in it (Eq. 6)", least=0, most=1
+        0.9, "tau: a box is kept if the classifier's confidence on its content is above this (Eq. 6)", least=0, most=1
     )
     teacher: Literal["current", "frozen"] = parameter(
-        "current", "refinement learns from the boxes of the localiser as it is, or as the first stage left it (L11)"
-    )
-    same_class: bool = parameter(False, "a box also has to hold the image's own class (L12); the paper does not ask")
+        "current", "boxes of the refinement: from the current localiser, or from that at the end of the first stage "
+        "(docs/papers/lchp.md, L11)"
+    )  # fmt: skip
+    same_class: bool = parameter(
+        False, "keep only boxes whose content is predicted as the image's class (docs/papers/lchp.md, L12); not in the "
+        "paper"
+    )  # fmt: skip
     parts: int = parameter(
-        4, "the last of so many equal parts of the run refines (the paper: 2, on ImageNet 3; boxes shrink in time)",
-        least=2, most=100,
+        4, "the run has this many equal parts, of which the last refines (the paper: 2, on ImageNet 3); a longer "
+        "refinement shrinks boxes", least=2, most=100,
     )  # fmt: skip
     refine_lr: float = parameter(
-        2e-3, "learning rate of the second stage, on the run's schedule (the paper's is constant, on ImageNet 2e-4)",
-        least=0,
+        2e-3, "learning rate of the second stage, on the run's schedule (the paper's is constant, on ImageNet 2e-4; "
+        "docs/papers/lchp.md, L18)", least=0,
     )  # fmt: skip
     scaling: bool = parameter(True, "strong view: scale each axis by 80 to 120 % (Table 6)")
     translation: bool = parameter(True, "strong view: crop or pad each side by up to 25 % (Table 6)")
-    flipping: bool = parameter(True, "strong view: mirror images, both ways (Table 6)")
+    flipping: bool = parameter(True, "strong view: flip horizontally and vertically (Table 6)")
 
 
 class LCHP(LocalizingMethod):
-    """Stage I: an average of the classifier says where it looks, and, with that erased, where else;
-    the box around both teaches the localiser, and the classifier learns its class from both images (Algorithm 1). Stage
-    R: the localiser alone, its boxes moving as their images do.
+    """Two stages: initialisation (LCHP-I) and refinement (LCHP-R).
 
-    Batch statistics move in stage I, in one pass of each network, and rest in stage R: strong views, scaled and with
-    black borders, would take them away from the images at test. The paper does not say; so it is better here.
+    Initialisation: an averaged classifier gives a box around the most discriminative region and, with that region
+    erased, a second one. The union of both is the target of the localiser, and the classifier is trained on both images
+    (Algorithm 1). Refinement: only the localiser is trained, on its own confident boxes, moved with their images.
+
+    Batch statistics are updated in the initialisation, in one pass of each network, and are fixed in the refinement,
+    because strong views, scaled and with black borders, differ from test images. The paper does not mention this; fixed
+    statistics gave better results here.
     """
 
     title = "LCHP"
     paper = "Learning Consistency from High-quality Pseudo-labels for Weakly Supervised Object Localization, 2022."
     idea = (
-        "Boxes around what a classifier looks at, and around what it looks at once that is erased, teach a second "
-        "network to find boxes. Then only boxes that the classifier is sure of teach it, however the image is changed."
+        "A second network learns to predict boxes around the region that a classifier uses, joined with the region it "
+        "uses once the first is erased. It is then refined on its own boxes with a confident class, which it has to "
+        "predict on strongly augmented images too."
     )
+    notes = "docs/papers/lchp.md"
     hyperparameters = LCHPParameters
     has_unused_parameters = True
     reset_each_round = "optimiser"
@@ -84,7 +101,7 @@ class LCHP(LocalizingMethod):
 
     @classmethod
     def network(cls, parameters: LCHPParameters) -> Network:
-        """A second network for the boxes, but for the stage that has none."""
+        """Ask for a second network for the boxes, unless the stage is ``pseudo-label``."""
         boxes = _rule(parameters) if parameters.stage == "pseudo-label" else BoxRule("network")
         if not parameters.attention_maps:
             return Network(boxes=boxes, fine_map=True)
@@ -92,17 +109,18 @@ class LCHP(LocalizingMethod):
 
     @property
     def pseudo_rule(self) -> BoxRule | None:
+        """The rule that gives the pseudo boxes of the initialisation; None if no network is trained on them."""
         return None if self.p.stage == "pseudo-label" else _rule(self.p)
 
     @property
     def rounds(self) -> int:
-        """Of which the last refines, if any does."""
+        """The parts of the run if it refines, else one."""
         return min(self.p.parts, self.problem.steps) if self.p.stage == "refine" else 1
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Refinement goes on from the averaged networks, which are what the first stage would be evaluated by.
+        """Start the refinement from the averaged networks, by which the first stage would be evaluated.
 
-        Momentum begins anew with each part, so that none of the first stage's moves the second's weights.
+        The optimiser's momentum is reset in each part, so that the first stage does not move the second's weights.
         """
         if self.refines(number):
             self.model.load_state_dict(pool.averaged.state_dict())
@@ -110,39 +128,40 @@ class LCHP(LocalizingMethod):
                 self.initialised.restart(self.locator)
 
     def locator_lr(self, number: int) -> float | None:
-        """The second stage has its own."""
+        """Return ``refine_lr`` in the refinement, else None."""
         return self.p.refine_lr if self.refines(number) else None
 
     @property
     def locator(self) -> Classifier:
+        """The network that predicts boxes."""
         assert self.model.locator is not None
         return self.model.locator
 
     def losses(self, batch: Batch) -> Losses:
-        """Of the stage that the step belongs to."""
+        """Return the losses of the stage that the step belongs to."""
         return self.refinement(batch) if self.refines(batch.round) else self.initialisation(batch)
 
     def refines(self, number: int) -> bool:
-        """Is the round of that number the second stage?"""
+        """Return whether the round of that number is the refinement."""
         return 0 < number == self.rounds - 1
 
     def initialisation(self, batch: Batch) -> Losses:
-        """L = L_cls + alpha L_reg (Eq. 1, 2 and 4)."""
+        """Return L = L_cls + alpha L_reg (Eq. 1, 2 and 4)."""
         x, labels = batch.labelled.views[0], batch.labelled.labels
         found = self.pseudo_boxes(x)
-        # one pass over both: half of the sum of two mean cross-entropies is the mean over all
+        # one pass over both: half of the sum of the two mean cross-entropies is the mean over all images
         terms = {"classification": cross_entropy(self.model.classifier(torch.cat([x, found.erased])), labels.repeat(2))}
         if self.p.stage != "pseudo-label":
             terms["regression"] = self.p.alpha * mse_loss(self.locator(x).float(), found.boxes)
         return Losses(terms)
 
     def pseudo_boxes(self, x: Tensor) -> PseudoBoxes:
-        """Algorithm 1 by the averaged classifier theta_2, in evaluation mode."""
+        """Return the pseudo boxes of Algorithm 1 by the averaged classifier theta_2, in evaluation mode."""
         generator = self.generator.shadow
         return pseudo_boxes(lambda seen: generator.outputs(seen).map, x, self.p.delta, self.p.component, self.p.scale)
 
     def refinement(self, batch: Batch) -> Losses:
-        """Consistency of the kept boxes (Eq. 5 and 6), divided by the number of all images (METHODS L14)."""
+        """Return the consistency loss of the kept boxes (Eq. 5 and 6)."""
         x, labels = batch.labelled.views[0], batch.labelled.labels
         boxes, kept = self.high_quality(x, labels)
         movement = box_aware.draw(batch.draws, self.p.scaling, self.p.translation, self.p.flipping)
@@ -150,11 +169,21 @@ class LCHP(LocalizingMethod):
         kept = kept & box_aware.is_box(target)
         with evaluating(self.locator), bypass_map_cache(self.locator):
             found = self.locator(box_aware.move_images(x, movement)).float()
-        return Losses({"consistency": consistency_loss(found, target, kept)}, kept)
+        return Losses({"consistency": box_consistency_loss(found, target, kept)}, kept)
 
     @torch.no_grad()
     def high_quality(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The teacher's (B, 4) boxes, and (B,) bool: is the classifier, in evaluation mode, sure of what is in them?"""
+        """Return the teacher's boxes and whether they are kept, because the classifier is confident of their content.
+
+        The classifier runs in evaluation mode. Boxes without area are not kept (docs/papers/lchp.md, L13).
+
+        Args:
+            x: (B, C, H, W).
+            labels: (B,) int64.
+
+        Returns:
+            boxes (B, 4) float32 and (B,) bool.
+        """
         teacher = self.locator if self.initialised is None else self.initialised.shadow
         with evaluating(self.model):
             boxes = teacher(x).float()
@@ -165,12 +194,12 @@ class LCHP(LocalizingMethod):
         return boxes, kept & (guess == labels) if self.p.same_class else kept
 
     def after_step(self) -> None:
-        """theta_2 follows the classifier, batch statistics included (METHODS L9)."""
+        """Update theta_2, the average of the classifier and its batch statistics (docs/papers/lchp.md, L9)."""
         self.generator.update(self.model.classifier)
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Those above tau."""
+        """Accept predictions with a confidence above tau, (N,) bool."""
         return probabilities.amax(1) > self.p.tau
 
 
@@ -178,9 +207,18 @@ def _rule(parameters: LCHPParameters) -> BoxRule:
     return BoxRule("erase-and-merge", parameters.delta, parameters.component, parameters.scale)
 
 
-def consistency_loss(found: Tensor, target: Tensor, kept: Tensor) -> Tensor:
-    """Mean squared difference of (B, 4) boxes over the kept ones (B,) bool, divided by all B (Eq. 6; METHODS L8, L14).
+def box_consistency_loss(found: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+    """Return the mean squared difference of predicted and target boxes, where those not kept count 0 (Eq. 6).
 
-    The mean over the four numbers is the paper's squared norm divided by 4. A scalar; the target is not differentiated.
+    The mean over the four coordinates is the paper's squared norm divided by 4; the divisor is the number of all images
+    (docs/papers/lchp.md, L8 and L14). The target gets no gradient.
+
+    Args:
+        found: (B, 4) predicted boxes as fractions of the image.
+        target: (B, 4) boxes.
+        kept: (B,) bool.
+
+    Returns:
+        a scalar.
     """
     return ((found - target.detach()).square().mean(1) * kept).mean()

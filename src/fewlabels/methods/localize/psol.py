@@ -1,4 +1,4 @@
-"""PSOL: boxes from what the features of a class have in common, then a network that learns them."""
+"""PSOL: boxes from the common features of a class, and a separate network that learns them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,38 +17,39 @@ from fewlabels.models.maps.regions import boxes_around, largest_component
 
 @dataclass(frozen=True)
 class PSOLParameters(Parameters):
-    """Default of Sec. 4.1."""
+    """Defaults of the authors' code (tzzcl/PSOL)."""
 
-    weight: float = parameter(50.0, "lambda: weight of the boxes' loss (authors' code)", least=0)
+    weight: float = parameter(50.0, "lambda: weight of the box loss (authors' code)", least=0)
     features: Literal["initial", "trained"] = parameter(
         "initial",
-        "whose features the boxes come from: the pretrained network's (the paper), or, for one that starts from "
-        "nothing, the classifier's after half of the run, when the boxes are learned in the other half",
+        "features that the boxes come from: those of the pretrained network (the paper), or, without pretrained "
+        "weights, those of the classifier after half of the run, with the boxes learned in the second half",
     )
 
 
 class PSOL(LocalizingMethod):
-    """Two networks that share nothing: a classifier, and one that regresses the boxes found by deep descriptor
-    transformation. Ours are x0, y0, x1, y1, the paper's a corner and two sides. The boxes are of the images as
-    they are, so the second network sees these, the classifier weak views. Batch statistics move in the one pass of
-    each.
+    """A classifier, and a separate network that regresses the boxes found by deep descriptor transformation.
+
+    Boxes are x0, y0, x1, y1; the paper's are a corner and two sides. They belong to the images without augmentation,
+    so the second network sees these and the classifier weak views. Batch statistics of each network are updated in its
+    one pass. See docs/papers/baselines.md#psol.
     """
 
     title = "PSOL"
     paper = "Zhang, Cao and Wu, Rethinking the Route Towards Weakly Supervised Object Localization, CVPR 2020."
     idea = (
-        "The first principal component of a class's features, over all its images, is positive where its objects are. "
-        "Boxes around that teach a network of their own to find boxes, whatever the class."
+        "The first principal component of a class's features, over all of its images, is positive where the objects "
+        "are. A separate network is trained to predict boxes around these regions, for all classes alike."
     )
     hyperparameters = PSOLParameters
     labelled_views = ("weak", "identity")
     has_unused_parameters = True
-    # the second network has no momentum when it begins, and torch wants that of all weights or of none
+    # the second network has no momentum when it starts, and torch expects momentum for all weights or for none
     reset_each_round = "optimiser"
     model: Localizer
     p: PSOLParameters
     boxes: Tensor
-    """(N, 4) of every labelled image."""
+    """(N, 4), the box of each row of the data set, as fractions; the whole image for rows without a label."""
 
     def __init__(self, model: Localizer, parameters: PSOLParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
@@ -56,16 +57,16 @@ class PSOL(LocalizingMethod):
 
     @classmethod
     def network(cls, parameters: PSOLParameters) -> Network:
-        """A second network for the boxes."""
+        """Ask for a second network for the boxes."""
         return Network(boxes=BoxRule("network"), fine_map=True)
 
     @property
     def rounds(self) -> int:
-        """With trained features the classifier comes first."""
+        """Two with trained features, the first for the classifier alone; else one."""
         return 1 if self.p.features == "initial" else 2
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Find the boxes, class by class, before the round in which they are learned."""
+        """Find the boxes of each class, before the round in which they are learned."""
         if number + 1 < self.rounds:
             return
         for k in range(self.num_classes):
@@ -74,7 +75,7 @@ class PSOL(LocalizingMethod):
                 self.boxes[rows.to(self.boxes.device)] = common_boxes(pool.maps(pool.averaged, rows)).to(self.boxes)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, and the squared difference of the boxes."""
+        """Return the cross-entropy and lambda * squared difference of the boxes."""
         (x, plain), labels, rows = batch.labelled.views, batch.labelled.labels, batch.labelled.rows
         terms = {"classification": cross_entropy(self.model.classifier(x), labels)}
         if batch.round + 1 == self.rounds:
@@ -84,17 +85,18 @@ class PSOL(LocalizingMethod):
 
 
 def common_boxes(maps: Tensor) -> Tensor:
-    """Box what the images of one class have in common: deep descriptor transformation.
+    """Find boxes around the common object of the images of one class, by deep descriptor transformation.
 
-    All descriptors, less their mean, are projected onto their first principal component; the box is around the largest
-    component of what is positive, and the whole image where nothing is. The component's sign is arbitrary: ours is the
-    one whose positive part touches the border less, over the class (METHODS 6.4).
+    All descriptors, minus their mean, are projected onto their first principal component. The box encloses the largest
+    connected component of the positive values; it is the whole image if there are none. The sign of a principal
+    component is arbitrary: we choose the one with fewer positive places at the borders of all images of the class
+    (docs/papers/baselines.md#psol).
 
     Args:
         maps: (n, D, h, w) last maps of the n images of the class.
 
     Returns:
-        (n, 4) float32 fractions.
+        (n, 4) float32, as fractions of the image.
     """
     descriptors = maps.double().movedim(1, 3)
     descriptors = descriptors - descriptors.mean((0, 1, 2))
@@ -108,5 +110,5 @@ def common_boxes(maps: Tensor) -> Tensor:
 
 
 def _on_border(mask: Tensor) -> int:
-    """How many places at the border of (n, h, w) masks are true?"""
+    """Count the true places at the borders of masks (n, h, w)."""
     return int(mask.sum() - mask[:, 1:-1, 1:-1].sum())

@@ -1,4 +1,4 @@
-"""SPG: what the classifier is sure of, object and background, teaches inner layers to tell one from the other."""
+"""SPG: places that are surely object or background supervise inner layers to separate the two."""
 
 from dataclasses import dataclass
 
@@ -14,55 +14,62 @@ from fewlabels.models.maps.cam import class_activation_maps, enlarge, head_weigh
 from fewlabels.models.maps.regions import scaled
 from fewlabels.models.stages import at_stages, last_stages
 
-WIDTH = 512
-"""Of the branches in wsolevaluation; ours are no wider than the last map."""
+BRANCH_WIDTH = 512
+"""Width of the branches in wsolevaluation; here they are no wider than the last map."""
 
 
 @dataclass(frozen=True)
 class SPGParameters(MapParameters):
-    """Defaults of METHODS 6.4."""
+    """Defaults of the authors' code (xiaomengyc/SPG)."""
 
-    attention_foreground: float = parameter(0.7, "h of the attention's seeds, which teach B2", least=0, below=1)
-    attention_background: float = parameter(0.01, "l of the attention's seeds", least=0, below=1)
-    inner_foreground: float = parameter(0.5, "h of the seeds from B2's map, which teach B1", least=0, below=1)
-    inner_background: float = parameter(0.05, "l of the seeds from B2's map", least=0, below=1)
-    fused_foreground: float = parameter(
-        0.7, "h of the seeds from the mean of B1's and B2's map, for C", least=0, below=1
+    attention_foreground: float = parameter(
+        0.7, "h: foreground threshold of the attention, which supervises B2", least=0, below=1
     )
-    fused_background: float = parameter(0.1, "l of the seeds from the mean of B1's and B2's map", least=0, below=1)
+    attention_background: float = parameter(0.01, "l: background threshold of the attention", least=0, below=1)
+    inner_foreground: float = parameter(
+        0.5, "h: foreground threshold of B2's map, which supervises B1", least=0, below=1
+    )
+    inner_background: float = parameter(0.05, "l: background threshold of B2's map", least=0, below=1)
+    fused_foreground: float = parameter(
+        0.7, "h: foreground threshold of the mean of B1's and B2's map, which supervises C", least=0, below=1
+    )
+    fused_background: float = parameter(
+        0.1, "l: background threshold of the mean of B1's and B2's map", least=0, below=1
+    )
 
     def validate(self, num_classes: int) -> None:
-        """Background lies below foreground."""
+        """Check that no background threshold is above its foreground threshold."""
         for name in ("attention", "inner", "fused"):
             low, high = getattr(self, f"{name}_background"), getattr(self, f"{name}_foreground")
             if low > high:
                 raise UserError(
-                    f"--method.{name}_background {low} is above --method.{name}_foreground {high}: a place would be "
+                    f"--method.{name}_background {low} is above --method.{name}_foreground {high}: a place could be "
                     "both; give a lower one"
                 )
 
 
 class SPG(MapMethod):
-    """Our reading, for any backbone, of a paper known here from METHODS 6.4 and wsolevaluation's code.
+    """Our reading of the paper for any backbone, from the public codes (docs/papers/baselines.md#spg).
 
-    - The final branch is the classifier, its attention the CAM of the true class, scaled to 0 to 1 within the image.
-    - Branches B1 and B2 look at the ends of the last two stages (Inception: Mixed_5d and 6e), C at the last map. Each
-      gives one map: 3x3 convolution, ReLU, 3x3 convolution, ReLU, 1x1 convolution; C has one 3x3 convolution. From its
-      second convolution on, B1 and B2 are one. The final branch gets no layers of its own.
-    - Seeds of the attention teach B2, seeds of B2's sigmoid map teach B1, seeds of the mean of both sigmoid maps C.
-    - All maps are enlarged to the image's side before anything is compared. The loss of a branch is the mean over an
-      image's seeds and then over the images, so that several processes agree; the code's is over all seeds at once.
-    - The code lowers h for an image with hardly any foreground; ours has no foreground seeds then.
+    - The final branch is the classifier; its attention is the CAM of the true class, scaled to 0 to 1 per image.
+    - Branches B1 and B2 take the outputs of the last two stages (Inception: Mixed_5d and 6e), C takes the last map.
+      Each gives one map: 3x3 convolution, ReLU, 3x3 convolution, ReLU, 1x1 convolution; C has one 3x3 convolution. B1
+      and B2 share the layers from the second convolution on. The final branch has no layers of its own.
+    - Seeds of the attention supervise B2, seeds of B2's sigmoid map supervise B1, and seeds of the mean of both sigmoid
+      maps supervise C. Seeds are the places above h (foreground) or below l (background).
+    - All maps are upsampled to the image size before they are compared. The loss of a branch is the mean over an
+      image's seeds and then over the images, so that several processes agree; the code's is a mean over all seeds.
+    - The code lowers h for images with hardly any foreground; here these have no foreground seeds.
 
-    The branches train the trunk, belong to the method, and are not needed at test time. Batch statistics move in the
-    one pass.
+    The branches train the trunk, belong to the method, and are not needed at test time. Batch statistics are updated in
+    the one pass.
     """
 
     title = "SPG"
     paper = "Zhang et al., Self-produced Guidance for Weakly-supervised Object Localization, ECCV 2018."
     idea = (
-        "Where the class's map is surely high lies the object, where it is surely low lies background: these seeds "
-        "teach inner layers to tell the two apart, whose maps give seeds in turn. The box is that of CAM."
+        "Places where the class's map is high are taken as object, places where it is low as background; these seeds "
+        "supervise inner layers, whose maps give further seeds. The box comes from the CAM."
     )
     hyperparameters = SPGParameters
     frozen_trunk = "pixels"
@@ -73,13 +80,13 @@ class SPG(MapMethod):
         super().__init__(model, parameters, problem)
         last = head_weight(model.classifier).shape[1]
         self.stages = last_stages(model.networks()[0].backbone, 2)
-        width = min(WIDTH, last)
+        width = min(BRANCH_WIDTH, last)
         self.own = nn.ModuleList(nn.Conv2d(stage.width, width, 3, padding=1) for stage in self.stages)
         self.shared = _to_one_map(width, width)
         self.final = _to_one_map(last, width)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, and the three branches' losses, all of weight 1."""
+        """Return the cross-entropy and the three branches' losses, all with weight 1."""
         x, labels = batch.labelled.views[0], batch.labelled.labels
         classifier, seen = self.model.networks()[0], dict[int, Tensor]()
         with at_stages(classifier.backbone, self.stages, seen.__setitem__):
@@ -104,17 +111,19 @@ def _to_one_map(inputs: int, width: int) -> nn.Module:
 
 
 def seed_loss(logits: Tensor, guide: Tensor, foreground: float, background: float) -> Tensor:
-    """Binary cross-entropy of (B, h, w) logits at the seeds: 1 where the guide is above ``foreground``, 0 where it is
-    below ``background``, and nothing in between.
+    """Return the binary cross-entropy of a map at its seeds.
+
+    The target is 1 where the guide is above ``foreground`` and 0 where it is below ``background``; places in between
+    are ignored.
 
     Args:
-        logits: of a branch's map.
-        guide: (B, h, w) from 0 to 1; never differentiated.
-        foreground: h.
-        background: l, at most h.
+        logits: (B, h, w) of a branch's map.
+        guide: (B, h, w) from 0 to 1; gets no gradient.
+        foreground: h, from 0 to below 1.
+        background: l, from 0 to h.
 
     Returns:
-        a scalar, the mean over each image's seeds and then over the images; an image without a seed counts 0.
+        a scalar, the mean over each image's seeds and then over the images; an image without seeds counts 0.
     """
     guide = guide.detach()
     target = guide > foreground

@@ -1,4 +1,4 @@
-"""Binary cross-entropy over the known marks: the bound that the other methods of the task are measured against."""
+"""Binary cross-entropy over the known marks, the baseline of the other methods of the task."""
 
 from dataclasses import dataclass
 
@@ -12,20 +12,25 @@ class BCEParameters(Parameters):
     """The rows BN-BCE and S-BCE of Saliency Regularization's Table 2."""
 
     loss: Normaliser = parameter(
-        "batch", "the loss is divided by the known marks of the batch (BN-BCE), of the image, or by all (class: S-BCE)"
+        "batch",
+        "divisor of the loss: the known marks of the batch (BN-BCE), those of each image, or all marks (class: S-BCE) "
+        "(docs/papers/saliency-regularization.md, R2)",
     )
 
 
 class BCE(MultiLabelMethod):
-    """Batch statistics move in the one pass."""
+    """Batch statistics are updated in the one pass."""
 
     title = "Binary cross-entropy"
-    paper = "The baseline of every paper here: the known marks, and nothing else."
-    idea = "Binary cross-entropy on the marks that are known, weakly augmented. The unknown ones are not used."
+    paper = "The baseline of all papers: training on the known marks alone."
+    idea = (
+        "The network is trained with binary cross-entropy on the known marks of weakly augmented images. Unknown marks "
+        "are not used."
+    )
     hyperparameters = BCEParameters
     p: BCEParameters
 
     def losses(self, batch: Batch) -> Losses:
-        """The mean over the known marks."""
+        """Return the binary cross-entropy over the known marks."""
         logits = self.model(batch.labelled.views[0])
         return Losses({"supervised": known_loss(logits, batch.labelled.labels, self.p.loss)})

@@ -1,4 +1,4 @@
-"""CSL: unknown marks are absences, but for those of frequent classes and the likeliest of the batch."""
+"""CSL: unknown marks are treated as absent, except those of frequent classes and the most likely ones of the batch."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fewlabels.methods.focusing import focused_losses
 from fewlabels.methods.global_batch import gather
-from fewlabels.methods.marks import Reduction, over_images, wide
+from fewlabels.methods.marks import ImageReduction, over_images, wide
 from fewlabels.methods.method import Batch, Losses, Parameters, Pool, Problem, parameter
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.classifier import Classifier
@@ -18,28 +18,31 @@ class CSLParameters(Parameters):
     """Defaults of the authors' code (Alibaba-MIIL/PartialLabelingCSL)."""
 
     gamma_present: float = parameter(0.0, "gamma+: focusing of presences", least=0)
-    gamma_absent: float = parameter(1.0, "gamma-: focusing of known absences (its examples: 1 and 3)", least=0)
-    gamma_unknown: float = parameter(2.0, "gamma_u: focusing of unknown marks (its examples: 4)", least=0)
-    likeliest: int = parameter(5, "the likeliest unknown marks that are ignored, so many per image of a batch", least=0)
-    prior: float = parameter(
-        0.05, "share of all images from which a class's unknown marks are ignored (its examples: 0.5)", least=0, most=1
+    gamma_absent: float = parameter(1.0, "gamma-: focusing of known absences (the README: 1 and 3)", least=0)
+    gamma_unknown: float = parameter(2.0, "gamma_u: focusing of unknown marks (the README: 4)", least=0)
+    likeliest: int = parameter(
+        5, "number of unknown marks per image of a batch, the most likely ones, that are ignored", least=0
     )
-    reduction: Reduction = parameter(
+    prior: float = parameter(
+        0.05, "share of all images above which a class's unknown marks are ignored (the README: 0.5)", least=0, most=1
+    )
+    reduction: ImageReduction = parameter(
         "mean",
-        "over the images of a batch (its code sums, which Adam does not mind: with SGD divide --lr by the batch)",
+        "over the images of a batch (the code sums, for Adam; to do so with SGD, divide --lr by the batch size)",
     )
 
 
 @torch.no_grad()
 def ignored_marks(p: Tensor, marks: Tensor, class_prior: Tensor, prior: float, likeliest: int) -> Tensor:
-    """(B, K) bool: which unknown marks teach nothing.
+    """Return which unknown marks are ignored, (B, K) bool.
 
     Args:
         p: (B, K) probabilities.
-        marks: (B, K).
-        class_prior: (K,) share of the images that each class is on.
+        marks: (B, K), 1 present, -1 absent, 0 unknown.
+        class_prior: (K,) share of the images on which each class is present.
         prior: unknown marks of classes with a larger share are ignored.
-        likeliest: so are, of any class, the ``likeliest * B`` with the largest p in the global batch of B images.
+        likeliest: the ``likeliest * B`` unknown marks with the largest p of the global batch of B images are ignored,
+            whatever their class.
     """
     unknown = marks == 0
     scores = gather(torch.where(unknown, p, -1.0))
@@ -51,17 +54,29 @@ def ignored_marks(p: Tensor, marks: Tensor, class_prior: Tensor, prior: float, l
 def selective_losses(
     logits: Tensor, marks: Tensor, ignored: Tensor, gamma_present: float, gamma_absent: float, gamma_unknown: float
 ) -> Tensor:
-    """(B, K) focused losses of the marks (B, K), unknown ones as absences of another gamma; ``ignored`` ones are 0."""
+    """Return the focused losses of all marks, with unknown marks as absences that have their own gamma.
+
+    Args:
+        logits: (B, K), at least float32.
+        marks: (B, K), 1 present, -1 absent, 0 unknown.
+        ignored: (B, K) bool; these marks count 0.
+        gamma_present: gamma+, 0 or more.
+        gamma_absent: gamma-, 0 or more.
+        gamma_unknown: gamma_u, 0 or more.
+
+    Returns:
+        (B, K), of the dtype of the logits.
+    """
     gamma = torch.where(marks == 0, gamma_unknown, gamma_absent).to(logits.dtype)
     return focused_losses(logits, marks == 1, gamma_present, gamma) * ~ignored
 
 
 class CSL(MultiLabelMethod):
-    """Batch statistics move in the one pass.
+    """Batch statistics are updated in the one pass.
 
-    Two rounds of equal length, each from the initial weights. The first learns from the known marks alone and finds
-    each class's share of the images, the mean probability of the weight average; the second ignores by it. A class
-    without any known absence takes unknown marks for absences in the first round, too, or its share would be 1.
+    There are two rounds of equal length, each from the initial weights. The first is trained on the known marks alone
+    and gives the prior of each class, the mean probability of its weight average; the second uses it. For a class
+    without any known absence, unknown marks count as absent in the first round too, or its prior would be 1.
     """
 
     title = "CSL (class-aware selective loss)"
@@ -70,8 +85,8 @@ class CSL(MultiLabelMethod):
         "CVPR 2022."
     )
     idea = (
-        "Unknown marks are taken for absences and easy ones count little. Those that are likely to be presences, of "
-        "classes that a first model finds on many images or of the largest probability in the batch, are ignored."
+        "Unknown marks are treated as absent, and easy ones weigh little. Those that may well be present, because a "
+        "first model finds the class on many images or because they are the most likely of the batch, are ignored."
     )
     hyperparameters = CSLParameters
     needs_absent = False
@@ -87,18 +102,18 @@ class CSL(MultiLabelMethod):
 
     @property
     def rounds(self) -> int:
-        """One to find how frequent the classes are, one to learn."""
+        """Two: one to estimate the class priors, one to train."""
         return 2
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Before the second round: how frequent is each class?"""
+        """Find the classes without a known absence, or, before the second round, the prior of each class."""
         if not number:
             self.without_absence.copy_(~(pool.labels == -1).any(0))
         else:
             self.class_prior.copy_(pool.probabilities(pool.averaged, pool.labelled_rows).mean(0))
 
     def losses(self, batch: Batch) -> Losses:
-        """The selective loss; in the first round, where possible, without the unknown marks."""
+        """Return the selective loss; in the first round without unknown marks where possible."""
         marks, logits = batch.labelled.labels, wide(self.model(batch.labelled.views[0]))
         if batch.round == 0:
             ignored = (marks == 0) & ~self.without_absence

@@ -1,4 +1,4 @@
-"""Focal loss: marks that the model gets right already count less."""
+"""Focal loss: marks that the model already predicts well weigh less."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,30 @@ from fewlabels.methods.multi_label import MultiLabelMethod
 
 @dataclass(frozen=True)
 class FocalParameters(Parameters):
-    """gamma is the paper's best; its weight of the present class is left out, as Saliency Regularization does."""
+    """gamma is the paper's best value; the weight of the present class is left out, as in Saliency Regularization."""
 
-    gamma: float = parameter(2.0, "gamma: the larger, the less easy marks count; 0 is bce (Eq. 4)", least=0)
+    gamma: float = parameter(2.0, "gamma: the larger, the less easy marks weigh; 0 is bce (Eq. 4)", least=0)
     loss: Normaliser = parameter(
-        "batch", "the loss is divided by the known marks of the batch, of the image, or by all marks (class)"
+        "batch",
+        "divisor of the loss: the known marks of the batch, those of each image, or all marks (class) "
+        "(docs/papers/saliency-regularization.md, R2)",
     )
 
 
 class Focal(MultiLabelMethod):
-    """Batch statistics move in the one pass."""
+    """Batch statistics are updated in the one pass."""
 
     title = "Focal loss"
     paper = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017."
     idea = (
-        "Binary cross-entropy on the known marks, each weighted by how wrong the model is about it, so that the many "
-        "easy absences do not drown the few presences. The unknown marks are not used."
+        "The network is trained with binary cross-entropy on the known marks, each weighted by the error of its "
+        "prediction, so that the many easy absences do not outweigh the few presences. Unknown marks are not used."
     )
     hyperparameters = FocalParameters
     p: FocalParameters
 
     def losses(self, batch: Batch) -> Losses:
-        """(1 - p_t)^gamma * -log p_t, averaged over the known marks."""
+        """Return (1 - p_t)^gamma * -log p_t, averaged over the known marks (Eq. 4)."""
         marks, logits = batch.labelled.labels, wide(self.model(batch.labelled.views[0]))
         known = marks != 0
         each = focused_losses(logits, marks == 1, self.p.gamma, self.p.gamma) * known

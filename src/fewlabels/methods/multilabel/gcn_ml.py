@@ -1,4 +1,4 @@
-"""GCN-ML: each class's weights come from its name, by a network over the graph of classes that occur together."""
+"""GCN-ML: a graph network over co-occurring classes maps embeddings of class names to classifiers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.classifier import Classifier
 
 LEARNED = 300
-"""Length of embeddings that are learned: that of the paper's GloVe vectors."""
+"""Length of learned embeddings, equal to that of the paper's GloVe vectors."""
 
 
 @dataclass(frozen=True)
@@ -21,33 +21,33 @@ class GCNMLParameters(Parameters):
     """Defaults of the paper's MS-COCO runs."""
 
     embeddings: str = parameter(
-        "", "a .npy or text file of label embeddings, a row per class (the paper: GloVe); none: they are learned"
+        "", "a .npy or text file of label embeddings, one row per class (the paper: GloVe); without it they are learned"
     )
     hidden: int = parameter(1024, "width between the two graph convolutions", least=1)
     threshold: float = parameter(
-        0.4, "tau: classes are joined if one is on this share of the other's images", above=0, most=1
+        0.4, "tau: classes are joined if one is present on this share of the other's images", above=0, most=1
     )
-    reweight: float = parameter(0.25, "p: what the neighbours of a class weigh together, beside its own 1", least=0)
+    reweight: float = parameter(0.25, "p: total weight of the neighbours of a class, relative to its own 1", least=0)
 
     def validate(self, num_classes: int) -> None:
-        """The file has a row per class."""
+        """Check that the file has one row per class."""
         if self.embeddings:
             read_embeddings(Path(self.embeddings), num_classes)
 
 
 class GCNML(MultiLabelMethod):
-    """Batch statistics move in the one pass.
+    """Batch statistics are updated in the one pass.
 
-    The head's weight is no parameter here but a buffer that follows the graph network after each step: what is
-    averaged, saved and evaluated is a plain classifier. Features are averaged over the places (the paper takes the
-    largest), as all methods' here are. Pairs are counted over the marks that are known to be present.
+    The weight of the head is not a parameter but a buffer, which is set to the output of the graph network after each
+    step. So a plain classifier is averaged, saved and evaluated. Features are averaged over the places, as in all
+    methods here; the paper takes the maximum. Pairs are counted over marks that are known to be present.
     """
 
     title = "GCN-ML"
     paper = "Chen et al., Multi-Label Image Recognition with Graph Convolutional Networks, CVPR 2019."
     idea = (
-        "Classes that are often present together are joined in a graph, and a network over this graph turns the "
-        "embedding of each class's name into its classifier. Only the known marks are learned from."
+        "Classes that are often present together are joined in a graph, and a graph network maps the embedding of each "
+        "class name to the weights of its classifier. Only the known marks are used."
     )
     hyperparameters = GCNMLParameters
     p: GCNMLParameters
@@ -70,17 +70,17 @@ class GCNML(MultiLabelMethod):
         self.after_step()
 
     def class_weights(self) -> Tensor:
-        """(K, D) the classifier of each class."""
+        """Return the weights of the classifier of each class, (K, D)."""
         return self.network_of_labels(self.embeddings, self.graph)
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Build the graph from the marks."""
+        """Build the graph from the known marks."""
         graph = adjacency(*count_together(pool.labels), self.p.threshold, self.p.reweight)
         self.graph.copy_(graph)
         self.after_step()
 
     def losses(self, batch: Batch) -> Losses:
-        """Binary cross-entropy over the known marks, by the weights that the graph network gives now."""
+        """Return the binary cross-entropy over the known marks, with the current output of the graph network."""
         logits = self.model.features(batch.labelled.views[0]) @ self.class_weights().T
         bias = self.model.networks()[0].head.bias
         if isinstance(bias, Tensor):
@@ -89,7 +89,7 @@ class GCNML(MultiLabelMethod):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Let the head be what the graph network says."""
+        """Copy the output of the graph network to the head."""
         weight = self.model.networks()[0].head.weight
         assert isinstance(weight, Tensor)
         weight.copy_(self.class_weights().view_as(weight))

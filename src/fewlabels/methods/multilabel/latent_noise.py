@@ -1,4 +1,4 @@
-"""Latent noise: whether a class is seen, and whether whoever marked the image then says so."""
+"""Latent noise: a model of which classes are seen, and of which of these the annotator marks."""
 
 from dataclasses import dataclass
 
@@ -16,21 +16,23 @@ from fewlabels.models.classifier import Classifier
 class LatentNoiseParameters(Parameters):
     """Defaults of the authors' code (imisra/latent-noise-icnm)."""
 
-    weight: float = parameter(20.0, "of the cross-entropy, the mean over all marks", least=0)
+    weight: float = parameter(20.0, "weight of the cross-entropy, a mean over all marks", least=0)
     bias: float = parameter(
         -6.58,
-        "first bias of the visual classifier (a class on one image in 700; 0 suits frequent ones) and of q00 and q11",
+        "initial bias of the visual classifier (a class on one image in 700; 0 suits frequent classes), q00 and q11",
     )
-    noise_bias: float = parameter(-9.87, "first bias of the noise's disagreements q01 and q10")
+    noise_bias: float = parameter(-9.87, "initial bias of the noise's disagreements q01 and q10")
 
 
 def noisy_log_probabilities(visual: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """log h and log (1 - h), (B, K) each: h = q(1|0) (1 - v) + q(1|1) v, the probability that a mark is given.
+    """Return log h and log(1 - h), (B, K) each, with h the probability that a class is marked.
+
+    h = q(1|0) (1 - v) + q(1|1) v, where q(y|z) is the probability of the mark y given whether the class is seen, z.
 
     Args:
         visual: (B, K) logits of v, the probability that the class is seen.
-        noise: (B, K, 4) logits q00, q01, q10, q11, first whether it is seen, then whether it is marked. Their softmax
-            is the joint distribution; q(y|z) is what it says of the mark y once z is known.
+        noise: (B, K, 4) logits of q00, q01, q10 and q11; the first index is z, the second y. Their softmax is the joint
+            distribution of z and y.
     """
     unseen, seen = logsigmoid(-visual), logsigmoid(visual)
     marked_unseen, marked_seen = noise[..., 1] - noise[..., 0], noise[..., 3] - noise[..., 2]
@@ -40,10 +42,11 @@ def noisy_log_probabilities(visual: Tensor, noise: Tensor) -> tuple[Tensor, Tens
 
 
 class LatentNoise(MultiLabelMethod):
-    """Unknown marks are taken for absences, and the noise explains them. Batch statistics move in the one pass.
+    """Unknown marks are treated as absent, and the noise model explains them.
 
-    The noise is a linear layer on the same features; only the visual classifier is kept, and its answer is evaluated.
-    A class that the first bias calls far rarer than it is, the noise may learn in the visual classifier's place.
+    Batch statistics are updated in the one pass. The noise model is a linear layer on the same features; only the
+    visual classifier is saved and evaluated. If the initial bias makes a class far rarer than it is, the noise model
+    may learn it in place of the visual classifier.
     """
 
     title = "Latent noise"
@@ -52,8 +55,8 @@ class LatentNoise(MultiLabelMethod):
         "CVPR 2016."
     )
     idea = (
-        "Every unknown mark is taken for an absence, but the model learns, besides what is seen, how likely a class "
-        "that is seen goes unmentioned on such an image. What is seen is the answer."
+        "Every unknown mark is treated as absent, but the model also learns how likely it is that a visible class is "
+        "not marked on an image. The prediction is whether a class is visible."
     )
     hyperparameters = LatentNoiseParameters
     needs_absent = False
@@ -71,11 +74,11 @@ class LatentNoise(MultiLabelMethod):
 
     @classmethod
     def network(cls, parameters: LatentNoiseParameters) -> Network:
-        """A linear head, whose bias can begin where the paper's does."""
+        """Ask for a linear head, whose bias can be set as in the paper."""
         return Network(head="linear")
 
     def losses(self, batch: Batch) -> Losses:
-        """The cross-entropy of h with what is marked as present."""
+        """Return weight * cross-entropy of h with the marks, where only known presences count as marked."""
         features = self.model.features(batch.labelled.views[0])
         visual, noise = wide(self.model.networks()[0].head(features)), wide(self.noise(features)).unflatten(1, (-1, 4))
         given, missing = noisy_log_probabilities(visual, noise)

@@ -1,76 +1,49 @@
-"""Linear probe: a logistic regression per class on frozen features, from the images whose mark is known."""
+"""Linear probe: one logistic regression per class on frozen features, fitted to the images whose mark is known."""
 
-from dataclasses import dataclass
 from math import log
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch import nn
 
-from fewlabels.methods.method import Batch, Losses, Network, Parameters, Pool, parameter
+from fewlabels.methods.method import Pool
 from fewlabels.methods.multi_label import MultiLabelMethod
+from fewlabels.methods.probing import LinearProbeParameters, ProbingMethod
 
 
-@dataclass(frozen=True)
-class LinearProbeParameters(Parameters):
-    """One parameter of scikit-learn's LogisticRegression; its own default, 1, underfits vectors of length one."""
-
-    C: float = parameter(10.0, "inverse strength of the L2 penalty", above=0)
-
-
-def fit_class(features: np.ndarray, marks: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
-    """Weights (D,) and bias of one class, from features (n, D) and known marks (n,), 1 or -1.
-
-    A class with one kind of mark only gets a constant, (present + 1) / (known + 2) as a logit: 0 if it has none.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    present, absent = int((marks == 1).sum()), int((marks == -1).sum())
-    if not present or not absent:
-        return np.zeros(features.shape[1]), log((present + 1) / (absent + 1))
-    fit = LogisticRegression(C=strength, max_iter=2000).fit(features, marks)
-    return fit.coef_[0], float(fit.intercept_[0])
-
-
-class LinearProbe(MultiLabelMethod):
-    """The trunk is never trained; batch statistics do not move."""
+class MultiLabelLinearProbe(ProbingMethod, MultiLabelMethod):
+    """The trunk is never trained, and batch statistics are not updated."""
 
     title = "Linear probe"
     paper = "Common practice: logistic regressions on L2-normalised features of a pretrained network."
     idea = (
-        "The pretrained network stays as it is and turns every image into a vector of length one; for each class a "
-        "logistic regression is fitted to the images whose mark is known. The unknown marks are not used."
+        "A pretrained network, which is not trained, maps every image to a feature vector of length one, and for each "
+        "class a logistic regression is fitted to the images whose mark is known. Unknown marks are not used."
     )
-    hyperparameters = LinearProbeParameters
-    trains = False
-    statistics_passes = 0
     p: LinearProbeParameters
 
-    @classmethod
-    def network(cls, parameters: LinearProbeParameters) -> Network:
-        """A head that scales features to length one."""
-        return Network(head="normalized-linear")
-
     def start_round(self, number: int, pool: Pool) -> None:
-        """Fit the regressions and put their coefficients into the head."""
-        rows, marks = self._annotated(pool)
-        features = normalize(pool.features(self.model, rows), dim=1).cpu().numpy().astype(np.float64)
+        """Fit one regression per class and copy the coefficients to the head."""
+        annotated = (pool.labels != 0).any(1)
+        rows = pool.labelled_rows[annotated.to(pool.labelled_rows.device)]
+        features, marks = self.features(pool, rows), pool.labels[annotated].cpu().numpy()
         head = self.model.networks()[0].head
         assert isinstance(head, nn.Linear)
-        for number_of_class in range(self.num_classes):
-            known = marks[:, number_of_class] != 0
-            weight, bias = fit_class(features[known], marks[known, number_of_class], self.p.C)
+        for k in range(self.num_classes):
+            known = marks[:, k] != 0
+            weight, bias = self.fit_class(features[known], marks[known, k])
             with torch.no_grad():
-                head.weight[number_of_class] = torch.from_numpy(weight).to(head.weight)
-                head.bias[number_of_class] = bias
+                head.weight[k] = torch.from_numpy(weight).to(head.weight)
+                head.bias[k] = bias
 
-    @staticmethod
-    def _annotated(pool: Pool) -> tuple[Tensor, np.ndarray]:
-        """The rows that have any known mark, and their marks (n, K)."""
-        some = (pool.labels != 0).any(1)
-        return pool.labelled_rows[some.to(pool.labelled_rows.device)], pool.labels[some].cpu().numpy()
+    def fit_class(self, features: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return weights (D,) and bias of one class, fitted to features (n, D) and known marks (n,), 1 or -1.
 
-    def losses(self, batch: Batch) -> Losses:
-        """Never called: everything is done before step 0."""
-        raise AssertionError("the linear probe has no steps")
+        A class with marks of one kind only gets the constant logit of the probability (present + 1) / (known + 2),
+        which is 0 without any mark.
+        """
+        present, absent = int((marks == 1).sum()), int((marks == -1).sum())
+        if not present or not absent:
+            return np.zeros(features.shape[1]), log((present + 1) / (absent + 1))
+        fit = self.regression().fit(features, marks)
+        return fit.coef_[0], float(fit.intercept_[0])

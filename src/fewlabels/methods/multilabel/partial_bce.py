@@ -1,4 +1,4 @@
-"""Partial-BCE: the fewer marks of an image are known, the more each counts; in rounds, sure ones are added."""
+"""Partial-BCE: the fewer marks of an image are known, the more each weighs; a curriculum adds confident marks."""
 
 from dataclasses import dataclass
 from math import exp
@@ -21,12 +21,14 @@ class PartialBCEParameters(Parameters):
     offset: float = parameter(5.45, "beta of g", least=0)
     exponent: float = parameter(1.0, "gamma of g", least=0)
     rounds: int = parameter(
-        1, "more than 1: the curriculum; the unknown marks that are sure join after each round but the last", least=1
+        1, "more than 1: the curriculum, which adds confident marks after each round but the last", least=1
     )
-    sure: float = parameter(2.0, "theta: a mark joins where the logit is beyond it, by its sign", least=0)
+    sure: float = parameter(
+        2.0, "theta: an unknown mark is added if the absolute value of its logit is at least this", least=0
+    )
 
     def validate(self, num_classes: int) -> None:
-        """No image may count less than nothing."""
+        """Check that no image has a negative weight."""
         if self.slope + self.offset < 0:
             raise UserError(
                 f"--method.slope {self.slope} makes the weight of images whose marks are all known negative; "
@@ -35,36 +37,53 @@ class PartialBCEParameters(Parameters):
 
 
 def known_share_weights(marks: Tensor, slope: float, offset: float, exponent: float) -> Tensor:
-    """(B,) float32 g(p) of marks (B, K): at most 5.45, and 1 where all are known, with the paper's values."""
+    """Return the weight g(p) = slope * p^exponent + offset of each image, (B,) float32.
+
+    p is the known share of its marks (B, K). With the paper's values g is at most 5.45, and 1 if all marks are known.
+    """
     return slope * (marks != 0).float().mean(1) ** exponent + offset
 
 
 def partial_bce(
     logits: Tensor, marks: Tensor, slope: float = -4.45, offset: float = 5.45, exponent: float = 1
 ) -> Tensor:
-    """g(p) / K * the binary cross-entropies of the known marks, averaged over the images (METHODS S-3)."""
+    """Return g(p) / K * the summed binary cross-entropy of the known marks, averaged over the images.
+
+    See docs/papers/saliency-regularization.md, S-3.
+
+    Args:
+        logits: (B, K), at least float32.
+        marks: (B, K), 1 present, -1 absent, 0 unknown.
+        slope: alpha of g(p) = alpha p^gamma + beta, with p the known share of an image's marks.
+        offset: beta of g.
+        exponent: gamma of g.
+
+    Returns:
+        a scalar.
+    """
     weights = known_share_weights(marks, slope, offset, exponent).to(logits.dtype)
     return (weights * mark_losses(logits, marks).mean(1)).mean()
 
 
 class PartialBCE(MultiLabelMethod):
-    """Batch statistics move in the one pass.
+    """Batch statistics are updated in the one pass.
 
-    In the curriculum the learning rate begins anew with each round and the weights go on (ours: rounds of the
-    authors' code could not be read); marks are found by the weight average, anew each time, and count as known.
+    In the curriculum each round restarts the learning rate and keeps the weights; this is our choice, since there is no
+    public code of the authors. Marks are predicted by the weight average, newly in each round, and count as known.
     """
 
     title = "Partial-BCE (PLCL)"
     paper = "Durand et al., Learning a Deep ConvNet for Multi-label Classification with Partial Labels, CVPR 2019."
     idea = (
-        "Binary cross-entropy on the known marks, with a weight that makes up for the unknown ones of the image. In "
-        "its curriculum form the model fills in the unknown marks that it is sure of, and is trained on these too."
+        "The binary cross-entropy on the known marks of an image is weighted to compensate for its unknown ones. In "
+        "the curriculum form the model also fills in the unknown marks that it predicts confidently, and is trained on "
+        "them."
     )
     hyperparameters = PartialBCEParameters
     reset_each_round = "schedule"
     p: PartialBCEParameters
     found: Tensor
-    """(N, K) int8 marks that were filled in, by row of the data set; empty where there is one round."""
+    """(N, K) int8 marks that were filled in, by row of the data set; without rows if there is one round."""
 
     def __init__(self, model: Classifier, parameters: PartialBCEParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
@@ -73,11 +92,11 @@ class PartialBCE(MultiLabelMethod):
 
     @property
     def rounds(self) -> int:
-        """As asked."""
+        """The parameter of that name."""
         return self.p.rounds
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Fill in what is unknown and sure."""
+        """Fill in the unknown marks that are predicted confidently."""
         if not number:
             return
         p = pool.probabilities(pool.averaged, pool.labelled_rows)
@@ -91,7 +110,7 @@ class PartialBCE(MultiLabelMethod):
         return 1 / (1 + exp(-self.p.sure))
 
     def losses(self, batch: Batch) -> Losses:
-        """The loss over the marks that are given or were filled in."""
+        """Return the loss over the marks that are given or were filled in."""
         marks, logits = batch.labelled.labels, wide(self.model(batch.labelled.views[0]))
         kept = None
         if len(self.found):
@@ -101,5 +120,5 @@ class PartialBCE(MultiLabelMethod):
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Trusted where the curriculum would fill it in."""
+        """Accept the marks that the curriculum would fill in, (N, K) bool."""
         return sure(probabilities, self.threshold)

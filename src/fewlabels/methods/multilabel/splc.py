@@ -1,4 +1,4 @@
-"""SPLC: unknown marks are absences until the model finds the class."""
+"""SPLC: unknown marks are treated as absent until the model predicts the class."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.methods.focusing import focused_losses
-from fewlabels.methods.marks import Reduction, over_images, wide
+from fewlabels.methods.marks import ImageReduction, over_images, wide
 from fewlabels.methods.method import Batch, Losses, Parameters, parameter
 from fewlabels.methods.multi_label import MultiLabelMethod
 
@@ -15,33 +15,33 @@ from fewlabels.methods.multi_label import MultiLabelMethod
 class SPLCParameters(Parameters):
     """Defaults of the authors' code (xinyu1205/robust-loss-mlml)."""
 
-    tau: float = parameter(0.6, "tau: an unknown class is present from a probability above it", least=0, below=1)
-    margin: float = parameter(1.0, "m: what is taken off the logits of given presences", least=0)
-    gamma: float = parameter(2.0, "gamma: focusing of easy marks, present and absent", least=0)
+    tau: float = parameter(0.6, "tau: probability above which an unknown class becomes present", least=0, below=1)
+    margin: float = parameter(1.0, "m: subtracted from the logits of given presences", least=0)
+    gamma: float = parameter(2.0, "gamma: focusing of marks, present and absent", least=0)
     start: float = parameter(
-        0.03, "share of the run from which presences are found (its code: after the first epoch)", least=0, most=1
+        0.03, "share of the run before the correction starts (the code: the first epoch)", least=0, most=1
     )
-    reduction: Reduction = parameter(
+    reduction: ImageReduction = parameter(
         "mean",
-        "over the images of a batch (its code sums, which Adam does not mind: with SGD divide --lr by the batch)",
+        "over the images of a batch (the code sums, for Adam; to do so with SGD, divide --lr by the batch size)",
     )
 
 
 def corrected_losses(
     logits: Tensor, marks: Tensor, tau: float, margin: float, gamma: float, correct: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """The focal margin loss of each mark, (B, K), and which unknown marks were found present, (B, K) bool.
+    """Return the focal margin loss of each mark, (B, K), and which unknown marks became present, (B, K) bool.
 
-    The order is that of the authors' code: the margin comes off the logits of *given* presences first; what is found
-    then has none. A known absence is not missing and stays one.
+    The order is that of the authors' code: the margin is subtracted from the logits of *given* presences first, so
+    corrected marks have no margin. Known absences are never corrected.
 
     Args:
         logits: (B, K), at least float32.
-        marks: (B, K).
-        tau: unknown marks are present where sigmoid(logit) > tau.
-        margin: of given presences.
-        gamma: of the focal weight, which is computed from the logits with margin.
-        correct: false in the beginning, when nothing is found yet.
+        marks: (B, K), 1 present, -1 absent, 0 unknown.
+        tau: unknown marks become present if sigmoid(logit) > tau.
+        margin: margin of given presences, 0 or more.
+        gamma: exponent of the focal weight, which is computed from the logits with margin.
+        correct: whether unknown marks are corrected.
     """
     given = marks == 1
     logits = logits - margin * given.to(logits.dtype)
@@ -52,7 +52,7 @@ def corrected_losses(
 
 
 class SPLC(MultiLabelMethod):
-    """Unknown marks are taken for absences. Batch statistics move in the one pass."""
+    """Unknown marks are treated as absent. Batch statistics are updated in the one pass."""
 
     title = "SPLC"
     paper = (
@@ -60,15 +60,15 @@ class SPLC(MultiLabelMethod):
         "2021."
     )
     idea = (
-        "Every unknown mark is taken for an absence, unless the model finds the class present: then it is corrected at "
-        "once, within the loss. Presences that are given must be found by a margin."
+        "Every unknown mark is treated as absent, unless the model predicts the class with a high probability; then "
+        "the loss treats it as present. Given presences must be predicted with a margin."
     )
     hyperparameters = SPLCParameters
     needs_absent = False
     p: SPLCParameters
 
     def losses(self, batch: Batch) -> Losses:
-        """The focal margin loss over the corrected marks."""
+        """Return the focal margin loss over the corrected marks."""
         logits, correct = wide(self.model(batch.labelled.views[0])), batch.progress >= self.p.start
         each, found = corrected_losses(
             logits, batch.labelled.labels, self.p.tau, self.p.margin, self.p.gamma, correct
@@ -77,5 +77,5 @@ class SPLC(MultiLabelMethod):
 
     @torch.no_grad()
     def accepts(self, probabilities: Tensor) -> Tensor:
-        """Presences are trusted above tau; it finds no absences."""
+        """Accept presences with a probability above tau, (N, K) bool; absences are never accepted."""
         return probabilities > self.p.tau

@@ -36,6 +36,16 @@ def task_names() -> tuple[str, ...]:
     return (*TASKS, *(name for name in registered("fewlabels.tasks") if name not in TASKS))
 
 
+def check_task(name: str) -> None:
+    """Check that there is a task of this name.
+
+    Raises:
+        UserError: if not; it names the nearest one.
+    """
+    if name not in task_names():
+        raise UserError(f"there is no task '{name}'; {nearest(name, task_names())}")
+
+
 def method_names(task: str = "classify") -> list[str]:
     """Return the names of a task's methods, those of this package first."""
     own = _files(task)

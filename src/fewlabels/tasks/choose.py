@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import check_method, tasks_of
+from fewlabels.methods.catalogue import TASKS, check_method, check_task, tasks_of
 from fewlabels.options import TrainOptions
 
 ONLY = {
@@ -11,7 +11,7 @@ ONLY = {
     "label_fraction": ("classify", "localize"), "pool": ("classify", "localize"), "labelled_from": ("classify",),
     "boxes": ("localize",),
 }  # fmt: skip
-"""Options that only these tasks have."""
+"""Options that only these tasks of this package have; a task of another package may use any."""
 
 
 def choose_task(options: TrainOptions) -> str:
@@ -21,9 +21,11 @@ def choose_task(options: TrainOptions) -> str:
         UserError: the task has no such method, or an option belongs to another task.
     """
     task = options.task or _guess(options)
+    check_task(task)
     check_method(options.method, task)
     for name, owners in ONLY.items():
-        if getattr(options, name) != getattr(TrainOptions, name) and task not in owners:
+        given = getattr(options, name) != getattr(TrainOptions, name)
+        if given and task in TASKS and task not in owners:
             flag = "--" + name.replace("_", "-")
             raise UserError(f"{flag} is for --task {' or '.join(owners)}, and this is {task}; leave it out")
     return task

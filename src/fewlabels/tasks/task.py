@@ -14,6 +14,8 @@ from fewlabels.data.labels.kind import LabelKind
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
+from fewlabels.extensions import load_registered, registered
+from fewlabels.methods.catalogue import TASKS, check_task
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.options import Settings, TrainOptions
@@ -163,5 +165,12 @@ def about_method(experiment: Experiment) -> dict[str, Any]:
 
 
 def load_task(name: str) -> Task:
-    """Load the task of that name."""
-    return import_module(f"fewlabels.tasks.{name}").task
+    """Load a task of this package, or one that another package registers.
+
+    Raises:
+        UserError: there is no such task, or it can't be imported.
+    """
+    if name in TASKS:
+        return import_module(f"fewlabels.tasks.{name}").task
+    check_task(name)
+    return load_registered(registered("fewlabels.tasks")[name])

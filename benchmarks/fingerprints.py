@@ -20,7 +20,7 @@ from fewlabels import train
 
 def fingerprint(root: Path, case: Case, out: Path, **changes: object) -> str:
     """Train and return the first 16 digits of both hashes."""
-    options = case_options(root, case, out, precision="fp32", **changes)
+    options = case_options(root, case, out, precision="fp32", layout="channels_last", **changes)
     run = train(options, say=lambda _: None, dataset=tiny_dataset(case.task))
     weights = (run / "model.safetensors").read_bytes()
     header = 8 + int.from_bytes(weights[:8], "little")

@@ -205,10 +205,9 @@ class Ours:
             parameters={"passes": passes} if passes else {},
         )  # fmt: skip
         device, task = torch.device("cpu"), load_task("classify")
-        plan = make_plan(asked, task, dataset, device, torch.get_num_threads())
+        plan = make_plan(asked, task, dataset, device, torch.get_num_threads(), print)
         experiment = prepare(plan, dataset, device)
-        layout = "channels_last" if plan.precision.channels_last else "NCHW"
-        self.how = f"{plan.precision.name}, {layout}, {experiment.method.p.passes} passes"
+        self.how = f"{plan.precision}, {experiment.method.p.passes} passes"
         fabric, progress = make_fabric(device, plan.precision), Progress(ENDLESS, print, quiet=True)
         self.trainer = assemble(experiment, fabric, folder, lambda *_: {}, task.probabilities, progress, saved=None)
         self.trainer.feed = TimedFeed(**vars(self.trainer.feed), clock=self.clock)

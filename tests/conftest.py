@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,4 +21,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests neither read nor fill the cache of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEWLABELS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_timed() -> Iterator[None]:
+    """A test whose run would choose precision and layout by timing fails: its result would depend on the machine."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("fix precision and layout in this test")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fewlabels.run.choose_precision.time_workload", refuse)
         yield

@@ -15,7 +15,8 @@ from sklearn.metrics import accuracy_score
 import fewlabels
 from fewlabels import FewLabelsClassifier, UserError
 
-QUICK: dict[str, Any] = {"steps": 6, "batch_size": 4, "threads": 1, "device": "cpu", "parameters": {"mu": 2}}
+MACHINE: dict[str, Any] = {"threads": 1, "device": "cpu", "precision": "fp32", "layout": "channels_last"}
+QUICK: dict[str, Any] = {"steps": 6, "batch_size": 4, "parameters": {"mu": 2}, **MACHINE}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_transduction_keeps_the_given_labels_and_fills_in_the_models(fitted: Few
 
 def test_it_learns_to_read(digits: Any) -> None:
     X, truth, y = digits
-    model = FewLabelsClassifier(method="supervised", steps=60, batch_size=12, threads=1, device="cpu").fit(X, y)
+    model = FewLabelsClassifier(method="supervised", steps=60, batch_size=12, **MACHINE).fit(X, y)
     assert model.score(X[12:], truth[12:]) > 0.8  # three classes: 0.33 by chance
 
 

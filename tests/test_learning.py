@@ -28,7 +28,8 @@ def accuracy(method: str, draw: int, steps: int, weight: float | None = None) ->
     with TemporaryDirectory() as folder:
         options = TrainOptions(
             data="digits", method=method, num_labels=20, seed=draw, steps=steps, eval_every=steps,
-            device="cpu", threads=1, out=str(Path(folder, "run")), parameters=parameters,
+            device="cpu", threads=1, precision="fp32", layout="channels_last", out=str(Path(folder, "run")),
+            parameters=parameters,
         )  # fmt: skip
         run = train(options, say=lambda _: None)
         return json.loads((run / "metrics.json").read_text())["test"]["accuracy"]
@@ -58,7 +59,7 @@ def test_lchp_finds_boxes_that_it_was_never_shown() -> None:
     with TemporaryDirectory() as folder:
         options = TrainOptions(
             data="digit-scenes", method="lchp", task="localize", seed=0, steps=4000, eval_every=1000, device="cpu",
-            threads=1, out=str(Path(folder, "run")),
+            threads=1, precision="fp32", layout="channels_last", out=str(Path(folder, "run")),
         )  # fmt: skip
         run = train(options, say=lambda _: None)
         history = list(csv.DictReader((run / "history.csv").open()))

@@ -93,6 +93,7 @@ def tiny_options(root: Path, method: str, out: Path, **changes: object) -> Train
     options = TrainOptions(
         data="mnist", root=str(root), method=method, out=str(out), num_labels=6, batch_size=4,
         steps=STEPS, eval_every=2, device="cpu", threads=1,
+        precision="fp32", layout="channels_last",
     )  # fmt: skip
     if method == "linear-probe":
         options = replace(options, steps=None)
@@ -104,7 +105,7 @@ def tiny_experiment(options: TrainOptions, dataset: Dataset | None) -> Experimen
     request, device = make_request(options), torch.device("cpu")
     task = load_task(request.task)
     dataset = dataset or task.read(request.options)
-    plan = make_plan(request.options, task, dataset, device, threads=1)
+    plan = make_plan(request.options, task, dataset, device, threads=1, say=print)
     return prepare(plan, dataset, device)
 
 

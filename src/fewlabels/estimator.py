@@ -42,6 +42,8 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         batch_size: labelled images in a batch.
         lr: learning rate.
         threads: CPU threads.
+        precision: number format, fp32 or bf16; by default the fastest one is measured.
+        layout: memory layout, contiguous or channels_last; by default the fastest one is measured.
 
     Attributes:
         classes_: (K,) the values of ``y`` but the unlabelled mark, sorted.
@@ -56,6 +58,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         parameters: dict[str, Any] | None = None, flip: Flip = "none", device: str | None = None,
         out: str | None = None, backbone: str | None = None, weights: str | None = None,
         batch_size: int | None = None, lr: float | None = None, threads: int | None = None,
+        precision: str | None = None, layout: str | None = None,
     ) -> None:  # fmt: skip
         self.method = method
         self.steps = steps
@@ -69,6 +72,8 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.lr = lr
         self.threads = threads
+        self.precision = precision
+        self.layout = layout
 
     def fit(self, X: Any, y: Any) -> "FewLabelsClassifier":
         """Fit the classifier.

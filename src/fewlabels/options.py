@@ -93,7 +93,10 @@ class TrainOptions:
     )
     eval_every: int | None = option(None, "steps between evaluations (default: a tenth of the run)")
     precision: Literal["fp32", "bf16"] | None = option(
-        None, "numeric precision (default: the fastest on this machine)", "machine"
+        None, "numeric precision (default: the faster one, measured once per network and machine)", "machine"
+    )
+    layout: Literal["contiguous", "channels_last"] | None = option(
+        None, "memory layout of images and filters (default: the faster one, measured likewise)", "machine"
     )
     device: str | None = option(None, "cpu, cuda, cuda:N or mps (default: cuda or mps where available)", "machine")
     workers: int | None = option(None, "processes that decode the images of a data set too large for memory", "machine")
@@ -141,6 +144,7 @@ class Settings(TrainOptions):
     clip: float = decided()
     eval_every: int = decided()
     precision: Literal["fp32", "bf16"] = decided()
+    layout: Literal["contiguous", "channels_last"] = decided()
     device: str = decided()
     workers: int = decided()
     threads: int = decided()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from tests.cli.conftest import Call
+from tests.cli.conftest import MACHINE, Call
 from tests.tiny import sha256, tiny_options, write_tiny
 
 from fewlabels.options import TrainOptions
@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(root: Path, out: Path) -> list[str]:
     return [
         "train", "mnist", "--root", str(root), "--method", "pseudo-label", "--out", str(out), "--num-labels", "6",
-        "--batch-size", "2", "--steps", str(STEPS), "--eval-every", "50", "--device", "cpu", "--threads", "1",
+        "--batch-size", "2", "--steps", str(STEPS), "--eval-every", "50", *MACHINE,
     ]  # fmt: skip
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.cli.conftest import Answer, Call
+from tests.cli.conftest import MACHINE, Answer, Call
 from tests.tiny import sha256, stop_after
 
 from fewlabels.cli.main import main
 
 CLASSES = ("red", "green", "blue")
 TRAIN, TEST = 16, 8
-MACHINE = ("--backbone", "small_cnn", "--device", "cpu", "--threads", "1")
-FAST = (*MACHINE, "--steps", "4", "--batch-size", "4", "--eval-every", "2")
-PROBE = ("--task", "multilabel", "--method", "linear-probe", *MACHINE)
+SMALL = ("--backbone", "small_cnn", *MACHINE)
+FAST = (*SMALL, "--steps", "4", "--batch-size", "4", "--eval-every", "2")
+PROBE = ("--task", "multilabel", "--method", "linear-probe", *SMALL)
 FIGURES = ("mAP", "mAP_voc", "OP", "OR", "OF1", "CP", "CR", "CF1")
 METHODS_FOR_POSITIVES = ("asymmetric", "csl", "latent-noise", "splc")
 
@@ -141,7 +141,7 @@ def test_precision_and_recall_are_what_a_person_counts_in_the_ledger(half: Path)
 def test_both_forms_of_the_csv_train_the_same_and_the_data_say_the_task(
     call: Call, stripes: Path, whole: Path, tmp_path: Path
 ) -> None:
-    words = ("--labels", write_long(tmp_path / "long.csv"), "--method", "linear-probe", *MACHINE)
+    words = ("--labels", write_long(tmp_path / "long.csv"), "--method", "linear-probe", *SMALL)
     answer = call("train", stripes, *words, "--out", tmp_path / "run")
     assert answer.code == 0, answer.err
     wide, long = ({(r["path"], r["class"]): r for r in ledger(run)} for run in (whole, tmp_path / "run"))

@@ -1,64 +1,58 @@
-"""bf16 where the hardware is quick at it, float32 elsewhere, and what is asked for wins."""
+"""The formats and layouts that a device has, and the choice between measured ones."""
 
 import pytest
 import torch
 
-from fewlabels.errors import UserError
-from fewlabels.models.precision import Precision, choose_precision
+from fewlabels.models.precision import Precision, candidates, fastest
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
+PLAIN, LAST = Precision("fp32", "contiguous"), Precision("fp32", "channels_last")
+HALF, HALF_PLAIN = Precision("bf16", "channels_last"), Precision("bf16", "contiguous")
 
 
-def cpu_with(monkeypatch: pytest.MonkeyPatch, amx: bool = False, avx512_bf16: bool = False) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16, raising=False)
+def test_a_cpu_has_three_candidates() -> None:
+    assert candidates(CPU) == [PLAIN, LAST, HALF]
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, Precision("bf16", True)), (False, Precision("fp32", True))])
-def test_a_cpu_with_amx_takes_bf16(monkeypatch: pytest.MonkeyPatch, amx: bool, expected: Precision) -> None:
-    cpu_with(monkeypatch, amx=amx)
-    assert choose_precision(CPU, "small_cnn") == expected
-
-
-@pytest.mark.parametrize(
-    ("backbone", "expected"),
-    [("wrn_28_2", "bf16"), ("vit_tiny_patch16_224", "bf16"), ("small_cnn", "fp32"), ("mobilenetv2_100", "fp32")],
-)
-def test_a_cpu_with_avx512_bf16_takes_it_for_large_products_only(
-    monkeypatch: pytest.MonkeyPatch, backbone: str, expected: str
+@pytest.mark.parametrize(("supported", "expected"), [(True, [PLAIN, LAST, HALF]), (False, [PLAIN, LAST])])
+def test_cuda_has_bf16_where_the_hardware_has_it(
+    monkeypatch: pytest.MonkeyPatch, supported: bool, expected: list[Precision]
 ) -> None:
-    cpu_with(monkeypatch, avx512_bf16=True)
-    assert choose_precision(CPU, backbone).name == expected
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    assert candidates(CUDA) == expected
 
 
-def test_a_torch_that_cannot_tell_means_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    for feature in ("amx_tile", "avx512_bf16"):
-        monkeypatch.delattr(torch.cpu, f"_is_{feature}_supported", raising=False)
-    assert choose_precision(CPU, "wrn_28_2").name == "fp32"
+def test_mps_has_one_candidate() -> None:
+    assert candidates(MPS) == [PLAIN]
+
+
+@pytest.mark.parametrize("device", [CPU, MPS])
+def test_a_fixed_format_leaves_its_layouts_and_a_fixed_layout_its_formats(device: torch.device) -> None:
+    assert candidates(CPU, "fp32") == [PLAIN, LAST]
+    assert candidates(CPU, "bf16") == [HALF_PLAIN, HALF]
+    assert candidates(CPU, None, "contiguous") == [PLAIN, HALF_PLAIN]
+    assert candidates(CPU, None, "channels_last") == [LAST, HALF]
+    assert candidates(device, "bf16", "contiguous") == [HALF_PLAIN]
 
 
 @pytest.mark.parametrize(
-    ("supported", "expected"), [(True, Precision("bf16", True)), (False, Precision("fp32", False))]
+    ("times", "expected"),
+    [
+        ((839, 701, 1079), LAST),  # WRN-28-2 on a CPU with AVX512-BF16 and without AMX
+        ((100, 90, 40), HALF),
+        ((60, 60, 50), HALF),
+        ((54, 60, 50), PLAIN),
+        ((60, 54, 50), LAST),
+        ((54, 53, 50), PLAIN),
+        ((100, 95, 200), PLAIN),
+        ((111, 100, 200), LAST),
+    ],
 )
-def test_cuda_takes_bf16_where_it_has_it(monkeypatch: pytest.MonkeyPatch, supported: bool, expected: Precision) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
-    assert choose_precision(CUDA, "mobilenetv2_100") == expected
-
-
-def test_other_devices_take_fp32() -> None:
-    assert choose_precision(MPS, "wrn_28_2") == Precision("fp32", False)
-
-
-@pytest.mark.parametrize("amx", [True, False])
-def test_what_is_asked_for_wins(monkeypatch: pytest.MonkeyPatch, amx: bool) -> None:
-    cpu_with(monkeypatch, amx=amx)
-    assert choose_precision(CPU, "small_cnn", "fp32").name == "fp32"
-    assert choose_precision(CPU, "small_cnn", "bf16") == Precision("bf16", True)
-
-
-def test_another_name_is_refused() -> None:
-    with pytest.raises(UserError, match="--precision fp16"):
-        choose_precision(CPU, "small_cnn", "fp16")
+def test_near_ties_go_to_the_plainest_candidate(times: tuple[float, ...], expected: Precision) -> None:
+    made = dict(zip((PLAIN, LAST, HALF), times, strict=True))
+    assert fastest(made) == expected
+    assert fastest(dict(reversed(made.items()))) == expected
+    assert made[fastest(made)] <= 1.1 * min(times)
 
 
 @pytest.mark.parametrize("name", ["small_cnn", "cnn3"])

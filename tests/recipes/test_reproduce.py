@@ -73,7 +73,13 @@ def pretended(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
         figures = {"test": {"accuracy": (0.9, 0.92, 0.97)[options.seed]}, "train": {"steps": 4, "seconds": 1.0}}
         (out / "metrics.json").write_text(json.dumps(figures))
         record = {"fewlabels": "1.0", "torch": "2.0", "hardware": "an abacus", "threads": 1}
-        config = {"backbone": "small_cnn", "image_size": 16, "precision": "fp32", "record": record}
+        config = {
+            "backbone": "small_cnn",
+            "image_size": 16,
+            "precision": "fp32",
+            "layout": "channels_last",
+            "record": record,
+        }
         (out / "config.yaml").write_text(yaml.safe_dump(config))
         return out
 

@@ -109,15 +109,6 @@ def map_shape(backbone: nn.Module, channels: int, image_size: int) -> tuple[int,
     return shape[0], shape[1], shape[2]
 
 
-def has_large_products(backbone: str) -> bool:
-    """Is its work mostly in large matrix products: a million weights or more, and no grouped convolution?"""
-    record(backbone)
-    with torch.device("meta"):
-        net = timm.create_model(backbone, num_classes=0)
-    grouped = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in net.modules())
-    return not grouped and sum(weight.numel() for weight in net.parameters()) >= 1_000_000
-
-
 def _refusal(name: str, channels: int, image_size: int) -> str:
     return (
         f"--backbone {name} does not take {image_size} px images with {channels} channel{'s' * (channels != 1)}: "

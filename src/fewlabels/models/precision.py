@@ -1,47 +1,69 @@
-"""Which number format and memory layout a device is quickest with."""
+"""Number formats and memory layouts that a network can be computed in, and the choice between them."""
 
-from typing import Literal, NamedTuple, cast
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import torch
 
-from fewlabels.errors import UserError, nearest
-from fewlabels.models.backbones import has_large_products
+NumberFormat = Literal["fp32", "bf16"]
+Layout = Literal["contiguous", "channels_last"]
 
-Name = Literal["fp32", "bf16"]
+TIE = 1.1
+"""Candidates within this factor of the fastest count as equally fast."""
 
 
 class Precision(NamedTuple):
     """The number format of the forward pass (weights stay float32) and the layout of images and filters."""
 
-    name: Name
-    channels_last: bool
+    name: NumberFormat
+    layout: Layout
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.layout}"
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether the channels of a place are next to each other in memory."""
+        return self.layout == "channels_last"
 
 
-def choose_precision(device: torch.device, backbone: str, asked: str | None = None) -> Precision:
-    """Choose bf16 where the hardware multiplies it faster than float32, else fp32; what is asked for wins.
+PLAIN = Precision("fp32", "contiguous")
+"""What torch does by default."""
 
-    bf16 goes with channels_last, which is what makes it pay on CUDA and on CPUs with AMX. On a CPU channels_last pays
-    in fp32, too: forward and backward of 240 images on 2 cores without AMX took 0.70 of the contiguous time for
-    small_cnn (28 px, grey), 0.82 for wrn_28_2 (32 px), 0.56 for mobilenetv2_100 (64 px) and the same for cnn3.
 
-    A CPU with AVX512-BF16 alone gains in large products only. A training step in bf16 took, of its fp32 time, 0.52 for
-    cnn13 (32 px), 0.93 for small_cnn (28 px), 1.04 for cnn3 and 1.38 for mobilenetv2_100 (128 px) on two Zen 5 cores.
-    UserError for a name that is neither "fp32" nor "bf16".
+def candidates(device: torch.device, name: NumberFormat | None = None, layout: Layout | None = None) -> list[Precision]:
+    """List the formats and layouts that a device supports, the plainest first.
+
+    Args:
+        device: where the network is computed. MPS has float32 in the contiguous layout only, unless asked otherwise.
+        name: the number format, where it is fixed.
+        layout: the memory layout, where it is fixed.
+
+    Returns:
+        At least one candidate. bf16 in the contiguous layout is left out unless ``name`` or ``layout`` asks for it,
+        because bf16 convolutions are fastest in channels_last.
     """
-    if asked is not None and asked not in ("fp32", "bf16"):
-        raise UserError(f"--precision {asked}: there is no such precision; {nearest(asked, ('fp32', 'bf16'))}")
-    name = cast(Name, asked) if asked else ("bf16" if _bf16_is_fast(device, backbone) else "fp32")
-    return Precision(name, channels_last=name == "bf16" or device.type == "cpu")
+    names: tuple[NumberFormat, ...] = (name,) if name else ("fp32", "bf16") if _has_bf16(device) else ("fp32",)
+    layouts: tuple[Layout, ...] = (layout,) if layout else ("contiguous", "channels_last")
+    if layout is None and device.type == "mps":
+        layouts = ("contiguous",)
+    every = [Precision(one, other) for one in names for other in layouts]
+    slow = [] if name or layout else [Precision("bf16", "contiguous")]
+    return [candidate for candidate in every if candidate not in slow]
 
 
-def _bf16_is_fast(device: torch.device, backbone: str) -> bool:
+def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    return _cpu_has("amx_tile") or (_cpu_has("avx512_bf16") and has_large_products(backbone))
+    return device.type == "cpu"
 
 
-def _cpu_has(feature: str) -> bool:
-    supported = getattr(torch.cpu, f"_is_{feature}_supported", None)  # private, so it may go
-    return supported is not None and supported()
+def fastest(times: Mapping[Precision, float]) -> Precision:
+    """Choose the plainest candidate whose time is within :data:`TIE` of the shortest.
+
+    fp32 is plainer than bf16, and contiguous than channels_last. So a choice between candidates that are equally fast
+    does not change from one measurement to the next.
+    """
+    limit = TIE * min(times.values())
+    tied = [candidate for candidate, time in times.items() if time <= limit]
+    return min(tied, key=lambda candidate: (candidate.name == "bf16", candidate.channels_last))

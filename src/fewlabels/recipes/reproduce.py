@@ -151,7 +151,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
     record = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["record"]
     options = read_config(folder / "config.yaml")
-    return {name: options[name] for name in ("backbone", "image_size", "precision")} | {
+    return {name: options[name] for name in ("backbone", "image_size", "precision", "layout")} | {
         name: record[name] for name in ("fewlabels", "torch", "hardware", "threads")
     }
 

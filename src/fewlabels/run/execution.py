@@ -48,10 +48,11 @@ def execute(request: Request, resume: bool, say: Callable[[str], None], dataset:
     threads = make_deterministic(options.threads)
     task = load_task(request.task)
     dataset = dataset or task.read(options)
-    plan = make_plan(options, task, dataset, device, threads)
+    make_fabric(device)  # joins the processes: where something is measured for the plan, the first decides for all
+    plan = make_plan(options, task, dataset, device, threads, say)
     fabric = make_fabric(device, plan.precision, plan.method.has_unused_parameters)
     experiment = prepare(plan, dataset, fabric.device)
-    config = describe_run(plan, record(fabric, threads))
+    config = describe_run(plan, record(fabric, threads, plan.times))
     progress = Progress(plan.settings.steps, say, quiet=not fabric.is_global_zero)
     for note in experiment.notes:
         progress.say(f"note: {note}")

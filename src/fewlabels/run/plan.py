@@ -1,5 +1,6 @@
 """The decisions of a run, made once: nothing behind a plan decides again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +10,11 @@ from fewlabels.data.dataset import ArrayImages, Dataset
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import load_method, make_parameters
 from fewlabels.methods.method import Method, Network, Parameters
-from fewlabels.models.precision import Precision, choose_precision
+from fewlabels.models.build import ModelSpec
+from fewlabels.models.precision import PLAIN, Precision
+from fewlabels.models.weights import Weights, resolve_weights
 from fewlabels.options import Settings, TrainOptions
+from fewlabels.run.choose_precision import Times, Workload, choose_precision
 from fewlabels.run.defaults import Facts, decide
 from fewlabels.tasks.task import Task
 
@@ -25,8 +29,12 @@ class Plan:
     parameters: Parameters
     network: Network
     """What the method asks of the network with these parameters."""
+    weights: Weights
+    """First weights of the network."""
     device: torch.device
     precision: Precision
+    times: Times
+    """Milliseconds per image that ``precision`` was chosen by; empty where nothing had to be measured."""
 
     @property
     def mu(self) -> int:
@@ -34,7 +42,10 @@ class Plan:
         return unlabelled_ratio(self.method, self.parameters)
 
 
-def make_plan(options: TrainOptions, task: Task, dataset: Dataset, device: torch.device, threads: int) -> Plan:
+def make_plan(
+    options: TrainOptions, task: Task, dataset: Dataset, device: torch.device, threads: int,
+    say: Callable[[str], None],
+) -> Plan:  # fmt: skip
     """Decide everything that the options leave open.
 
     Args:
@@ -43,6 +54,7 @@ def make_plan(options: TrainOptions, task: Task, dataset: Dataset, device: torch
         dataset: the images; their number of classes, size and flips matter.
         device: where the run computes.
         threads: CPU threads that torch uses.
+        say: receives a line of text before the network is timed, which takes up to ten seconds.
 
     Raises:
         UserError: for hyper-parameters out of range, or options that do not fit the method.
@@ -51,15 +63,48 @@ def make_plan(options: TrainOptions, task: Task, dataset: Dataset, device: torch
     parameters = make_parameters(method, options.parameters, len(dataset.classes))
     network = method.network(parameters)
     decided = decide(options, facts_of(dataset, device, method, task, parameters))
-    assert decided.backbone is not None
-    precision = choose_precision(device, decided.backbone, decided.precision)
-    settings = Settings.of(replace(decided, device=str(device), threads=threads, precision=precision.name))
+    machine = {"device": str(device), "threads": threads, "precision": PLAIN.name, "layout": PLAIN.layout}
+    settings = Settings.of(replace(decided, **machine))
     if network.boxes is not None and network.boxes.source == "network" and settings.backbone_lr == 0:
         raise UserError(
             "--backbone-lr 0 would leave the network that finds boxes untrained, because it has that learning rate "
             "too; --freeze keeps pretrained layers fixed"
         )
-    return Plan(settings, task, method, parameters, network, device, precision)
+    channels = image_channels(settings, dataset)
+    weights = resolve_weights(settings.backbone, settings.weights, channels, settings.image_size)
+    spec = _timed_spec(settings, network, channels, weights.pad_type)
+    workload = make_workload(settings, spec, method, unlabelled_ratio(method, parameters))
+    precision, times = choose_precision(workload, device, options.precision, options.layout, say)
+    settings = replace(settings, precision=precision.name, layout=precision.layout)
+    return Plan(settings, task, method, parameters, network, weights, device, precision, times)
+
+
+def make_workload(settings: Settings, spec: ModelSpec, method: type[Method], mu: int) -> Workload:
+    """Describe what the network of a run computes in a step."""
+    views = len(method.labelled_views) + mu * len(method.unlabelled_views)
+    return Workload(
+        spec,
+        frozen=settings.freeze,
+        fixed_statistics=settings.statistics == "fixed",
+        caches_outputs=settings.freeze and method.frozen_trunk != "pixels",
+        images=settings.batch_size * views,
+    )
+
+
+def _timed_spec(settings: Settings, network: Network, channels: int, pad_type: str | None) -> ModelSpec:
+    """Describe the network as far as its speed depends on it: not on the classes, the images or the boxes."""
+    return ModelSpec(
+        backbone=settings.backbone, num_classes=10, channels=channels, image_size=settings.image_size,
+        head=network.head, pad_type=pad_type, mean=(0.0,) * channels, std=(1.0,) * channels, members=network.members,
+        attention_maps=network.attention_maps, fine_map=network.fine_map,
+    )  # fmt: skip
+
+
+def image_channels(settings: Settings, dataset: Dataset) -> int:
+    """Count the channels that the network receives: 1 if no image has colour and no weights expect three, else 3."""
+    images = dataset.images
+    grey = images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
+    return 1 if grey and settings.weights == "none" else 3
 
 
 def facts_of(dataset: Dataset, device: torch.device, method: type[Method], task: Task, parameters: Parameters) -> Facts:

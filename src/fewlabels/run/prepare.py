@@ -5,14 +5,14 @@ from pathlib import Path
 import torch
 
 from fewlabels.augment.views import Normalize, make_view
-from fewlabels.data.dataset import TRAIN, ArrayImages, Dataset
+from fewlabels.data.dataset import TRAIN, Dataset
 from fewlabels.data.pixels.store import Store, open_store
 from fewlabels.data.split import LabelSplit
 from fewlabels.methods.method import Problem
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.weights import Weights, load_weights, resolve_weights
+from fewlabels.models.weights import Weights, load_weights
 from fewlabels.randomness import key_of, permutation
-from fewlabels.run.plan import Plan
+from fewlabels.run.plan import Plan, image_channels
 from fewlabels.training.experiment import Experiment
 from fewlabels.training.images import Images
 from fewlabels.training.trunk import Views, choose_trunk
@@ -26,8 +26,7 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
     """
     settings = plan.settings
     split = plan.task.draw(dataset, settings, plan.method)
-    channels = 1 if is_grey(dataset) and settings.weights == "none" else 3
-    weights = resolve_weights(settings.backbone, settings.weights, channels, settings.image_size)
+    channels, weights = image_channels(settings, dataset), plan.weights
     memory = int((settings.memory or _free_memory() / 4) * 2**30)
     store = open_store(dataset, settings.image_size, channels, device, memory, settings.workers)
     spec = make_model_spec(plan, dataset, store, weights)
@@ -54,12 +53,6 @@ def make_views(plan: Plan) -> Views:
         for asked in (plan.method.labelled_views, plan.method.unlabelled_views)
     )
     return Views(labelled, unlabelled, settings.flip, settings.seed)
-
-
-def is_grey(dataset: Dataset) -> bool:
-    """Whether no image has colour."""
-    images = dataset.images
-    return images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
 
 
 def channel_statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:

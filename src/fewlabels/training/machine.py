@@ -3,13 +3,17 @@
 import ctypes
 import os
 import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
+import torch.distributed as dist
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from fewlabels.errors import UserError
-from fewlabels.models.precision import Precision
+from fewlabels.models.precision import PLAIN, Precision
 from fewlabels.version import __version__
 
 
@@ -57,6 +61,40 @@ def keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, -1)
 
 
+_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve", "bf16")
+"""Instruction sets that decide how fast a number format is, as /proc/cpuinfo names them."""
+
+
+def processor(device: torch.device) -> str:
+    """Return the name of the GPU, or the name of the CPU and the instruction sets that torch may use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    file = Path("/proc/cpuinfo")
+    lines = [line.partition(":") for line in file.read_text().splitlines()] if file.exists() else []
+    entries = {name.strip().lower(): value.strip() for name, _, value in reversed(lines)}
+    flags = entries.get("flags", entries.get("features", "")).split()
+    name = entries.get("model name") or platform.processor() or platform.machine()
+    limits = (torch.backends.cpu.get_cpu_capability(), os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+    return " ".join([name, *(flag for flag in _FLAGS if flag in flags), *filter(None, limits)])
+
+
+def process_count() -> int:
+    """Count the processes of the run."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+T = TypeVar("T")
+
+
+def from_first_process(make: Callable[[], T]) -> T:
+    """Compute something in the first process and return it in all of them."""
+    if process_count() == 1:
+        return make()
+    box = [make() if dist.get_rank() == 0 else None]
+    dist.broadcast_object_list(box, src=0)
+    return cast(T, box[0])
+
+
 def seed_generator(key: int, device: torch.device) -> None:
     """Seed the generator of dropout.
 
@@ -71,10 +109,15 @@ def seed_generator(key: int, device: torch.device) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def make_fabric(device: torch.device, precision: Precision, has_unused_parameters: bool = False) -> Fabric:
-    """Set up Fabric for one process, or for the group that ``torchrun`` or ``fabric run`` started.
+def make_fabric(device: torch.device, precision: Precision = PLAIN, has_unused_parameters: bool = False) -> Fabric:
+    """Set up Fabric for one process, or for the group that ``torchrun`` started.
 
-    ``has_unused_parameters`` is the attribute of the method.
+    The first call joins the group; a later one may change the other arguments.
+
+    Args:
+        device: where the run computes.
+        precision: number format of the forward pass.
+        has_unused_parameters: the attribute of the method.
     """
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     fabric = Fabric(
@@ -89,8 +132,8 @@ def make_fabric(device: torch.device, precision: Precision, has_unused_parameter
     return fabric
 
 
-def record(fabric: Fabric, threads: int) -> dict[str, str | int]:
-    """Collect versions and hardware for config.yaml."""
+def record(fabric: Fabric, threads: int, times: Mapping[Precision, float]) -> dict[str, Any]:
+    """Collect versions, hardware, and the times by which number format and layout were chosen, for config.yaml."""
     import numpy
     import timm
     import torchvision
@@ -100,4 +143,5 @@ def record(fabric: Fabric, threads: int) -> dict[str, str | int]:
         "fewlabels": __version__, "python": platform.python_version(), "torch": str(torch.__version__),
         "torchvision": torchvision.__version__, "timm": timm.__version__, "numpy": numpy.__version__,
         "hardware": gpu or f"{platform.machine()} CPU", "threads": threads, "processes": fabric.world_size,
+        "timings_ms_per_image": {str(precision): time for precision, time in times.items()},
     }  # fmt: skip

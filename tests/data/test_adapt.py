@@ -13,7 +13,7 @@ from fewlabels.data.adapt import adapt, read_adapted
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, ArrayImages, Dataset, FileImages, Flip
 from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
-from fewlabels.data.split import draw
+from fewlabels.data.split import draw_split
 from fewlabels.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def test_notes_say_what_was_done() -> None:
 
 @pytest.mark.parametrize("pool", ["all", "unlabelled"])
 def test_labels_are_drawn_from_the_source_and_the_pool_is_the_target(pool: str) -> None:
-    split = draw(adapt(TARGET, SOURCE), seed=0, pool=pool)
+    split = draw_split(adapt(TARGET, SOURCE), seed=0, pool=pool)
     assert split.labelled.tolist() == [6, 7, 8, 9]
     assert split.pool.tolist() == split.unlabelled.tolist() == [0, 1, 2, 3]
     assert split.test.tolist() == [4, 5]
@@ -78,19 +78,19 @@ def test_labels_are_drawn_from_the_source_and_the_pool_is_the_target(pool: str) 
 
 def test_fewer_labels_and_a_validation_part_are_the_sources_too() -> None:
     both = adapt(TARGET, made("source", [0, 1] * 10, [TRAIN] * 20))
-    split = draw(both, seed=0, label_fraction=0.8, val_fraction=0.25)
+    split = draw_split(both, seed=0, label_fraction=0.8, val_fraction=0.25)
     assert np.bincount(both.labels[split.labelled]).tolist() == [6, 6]
     assert np.bincount(both.labels[split.val]).tolist() == [2, 2]
     assert min(*split.labelled, *split.val) >= 6
     assert split.pool.tolist() == [0, 1, 2, 3]
     with pytest.raises(UserError, match="more than the 20 labels"):
-        draw(both, seed=0, num_labels=21)
+        draw_split(both, seed=0, num_labels=21)
 
 
 def test_validation_images_of_the_source_stay_and_those_of_the_target_do_not() -> None:
     target = replace(TARGET, splits=np.array([TRAIN, TRAIN, VAL, VAL, TEST, TEST], np.int8))
     both = adapt(target, replace(SOURCE, splits=np.array([TRAIN, TRAIN, TRAIN, VAL, TEST, TRAIN], np.int8)))
-    split = draw(both, seed=0)
+    split = draw_split(both, seed=0)
     assert [both.paths[row] for row in split.val] == ["drawings/train/000003"]
     assert "train/000002" not in both.paths
     assert both.notes[-1] == "2 validation images of photos are not used: labels come from drawings alone"
@@ -200,7 +200,7 @@ def test_a_misspelt_source_names_the_nearest(tmp_path: Path) -> None:
 
 def test_usps_to_mnist(shared_data: Path) -> None:
     both = read_adapted("mnist", "usps", None, shared_data)
-    split = draw(both, seed=0)
+    split = draw_split(both, seed=0)
     assert pixels(both).shape == (77291, 28, 28, 1)
     assert np.bincount(both.labels[split.labelled]).tolist() == [1194, 1005, 731, 658, 652, 556, 664, 645, 542, 644]
     assert (len(split.pool), len(split.test), len(set(both.paths))) == (60000, 10000, 77291)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fewlabels.data.dataset import TEST, TRAIN, UNLABELLED, VAL, ArrayImages, Dataset
-from fewlabels.data.split import draw
+from fewlabels.data.split import draw_split
 from fewlabels.errors import UserError
 
 
@@ -21,30 +21,30 @@ BALANCED = dataset([0, 1, 2] * 10)
 
 
 def test_labels_are_dealt_equally_to_the_classes() -> None:
-    split = draw(BALANCED, seed=0, num_labels=6)
+    split = draw_split(BALANCED, seed=0, num_labels=6)
     assert sorted(BALANCED.labels[split.labelled].tolist()) == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_class_with_few_labels_gives_what_it_has() -> None:
     data = dataset([0] * 10 + [1] * 10 + [2])
-    split = draw(data, seed=0, num_labels=9)
+    split = draw_split(data, seed=0, num_labels=9)
     assert np.bincount(data.labels[split.labelled]).tolist() == [4, 4, 1]
 
 
 def test_a_fraction_is_taken_of_each_class_and_is_at_least_one() -> None:
     data = dataset([0] * 20 + [1] * 10 + [2])
-    split = draw(data, seed=0, label_fraction=0.2)
+    split = draw_split(data, seed=0, label_fraction=0.2)
     assert np.bincount(data.labels[split.labelled]).tolist() == [4, 2, 1]
 
 
 def test_the_same_seed_draws_the_same_labels_and_another_seed_others() -> None:
-    first, again, other = (draw(BALANCED, seed=s, num_labels=6).labelled.tolist() for s in (1, 1, 2))
+    first, again, other = (draw_split(BALANCED, seed=s, num_labels=6).labelled.tolist() for s in (1, 1, 2))
     assert first == again != other
 
 
 def test_the_pool_is_all_training_images_or_those_without_a_label() -> None:
-    with_labelled = draw(BALANCED, seed=0, num_labels=6)
-    without = draw(BALANCED, seed=0, num_labels=6, pool="unlabelled")
+    with_labelled = draw_split(BALANCED, seed=0, num_labels=6)
+    without = draw_split(BALANCED, seed=0, num_labels=6, pool="unlabelled")
     assert set(with_labelled.labelled) <= set(with_labelled.pool)
     assert not set(without.labelled) & set(without.pool)
     assert len(with_labelled.pool) == 30
@@ -52,14 +52,14 @@ def test_the_pool_is_all_training_images_or_those_without_a_label() -> None:
 
 
 def test_all_labels_leave_a_pool_of_all_images_and_none_without_a_label() -> None:
-    split = draw(BALANCED, seed=0, label_fraction=1.0)
+    split = draw_split(BALANCED, seed=0, label_fraction=1.0)
     assert split.labelled.tolist() == split.pool.tolist() == list(range(30))
     assert not len(split.unlabelled)
-    assert not len(draw(BALANCED, seed=0, label_fraction=1.0, pool="unlabelled").pool)
+    assert not len(draw_split(BALANCED, seed=0, label_fraction=1.0, pool="unlabelled").pool)
 
 
 def test_validation_images_are_labelled_ones_and_in_neither_stream() -> None:
-    split = draw(BALANCED, seed=0, num_labels=12, val_fraction=0.25)
+    split = draw_split(BALANCED, seed=0, num_labels=12, val_fraction=0.25)
     assert len(split.val) == 3
     assert len(split.labelled) == 9
     assert not set(split.val) & (set(split.labelled) | set(split.pool))
@@ -67,7 +67,7 @@ def test_validation_images_are_labelled_ones_and_in_neither_stream() -> None:
 
 def test_test_images_are_in_no_other_part() -> None:
     data = dataset([0, 1, 2] * 4, [TRAIN, TRAIN, TRAIN, TEST, TEST, VAL] * 2)
-    split = draw(data, seed=0)
+    split = draw_split(data, seed=0)
     assert split.test.tolist() == [3, 4, 9, 10]
     assert split.val.tolist() == [5, 11]
     assert not set(split.test) & (set(split.labelled) | set(split.pool) | set(split.val))
@@ -84,4 +84,4 @@ def test_test_images_are_in_no_other_part() -> None:
 )
 def test_impossible_wishes_are_refused(labels: list[int], asked: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        draw(dataset(labels), seed=0, **asked)
+        draw_split(dataset(labels), seed=0, **asked)

@@ -38,7 +38,7 @@ def split_names(dataset: Dataset, split: LabelSplit) -> list[str]:
     return names
 
 
-def draw(
+def draw_split(
     dataset: Dataset,
     seed: int,
     num_labels: int | None = None,
@@ -68,8 +68,7 @@ def draw(
         candidates, streamed = train[dataset.labelable[train]], train[~dataset.labelable[train]]
     by_class = _by_class(dataset, candidates)
     wanted = _wanted([len(rows) for rows in by_class], dataset, num_labels, label_fraction)
-    shuffled = [rows[permutation(key_of(seed, "labels", c), len(rows)).numpy()] for c, rows in enumerate(by_class)]
-    chosen = [rows[:n] for rows, n in zip(shuffled, wanted, strict=True)]
+    chosen = [_shuffled(rows, seed, c)[:n] for c, (rows, n) in enumerate(zip(by_class, wanted, strict=True))]
     held = [round(val_fraction * len(rows)) for rows in chosen]
     if any(n and n == len(rows) for n, rows in zip(held, chosen, strict=True)):
         raise UserError(f"--val-fraction {val_fraction} leaves a class without a labelled image; give less, or 0")
@@ -79,6 +78,11 @@ def draw(
     given = np.full(len(dataset), UNLABELLED)
     given[labelled] = dataset.labels[labelled]
     return LabelSplit(labelled, given, unlabelled, val, dataset.rows(TEST))
+
+
+def _shuffled(rows: np.ndarray, seed: int, of_class: int) -> np.ndarray:
+    """Shuffle the labelled images of one class."""
+    return rows[permutation(key_of(seed, "labels", of_class), len(rows)).numpy()]
 
 
 def _by_class(dataset: Dataset, rows: np.ndarray) -> list[np.ndarray]:

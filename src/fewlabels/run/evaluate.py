@@ -23,7 +23,7 @@ from fewlabels.training.machine import pick_device
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImages:
     """The labelled images of a data set that a model is evaluated on."""
 
     dataset: Dataset
@@ -70,17 +70,25 @@ def evaluate(
     if split is not None and split not in SPLITS:
         raise UserError(f"there is no split '{split}'; {nearest(split, SPLITS)}")
     run, where = Path(run), pick_device(device)
-    saved = load_model(run, where)
-    saved = saved if map is None else _with_map_boxes(saved, map, run)
+    saved = _load(run, where, map, boxes)
     task = load_task(saved.task)
-    if boxes is not None and task.name != "localize":
-        raise UserError(f"--boxes is for --task localize, and {run} is of {task.name}; leave it out, or give --map")
     options = TrainOptions(data=str(data), labels=labels, boxes=boxes, root=root, skip_bad=skip_bad, task=task.name)
     known = _read_labelled(task, saved, options, split, run)
     return dict(_by_class(_figures(task, saved, known, where, max_box_acc), saved.classes))
 
 
-def _read_labelled(task: Task, saved: SavedModel, options: TrainOptions, split: str | None, run: Path) -> Labelled:
+def _load(run: Path, device: torch.device, map: str | None, boxes: str | None) -> SavedModel:
+    """Load the model, with boxes from one of its maps where ``map`` is given."""
+    saved = load_model(run, device)
+    saved = saved if map is None else _with_map_boxes(saved, map, run)
+    if boxes is not None and saved.task != "localize":
+        raise UserError(f"--boxes is for --task localize, and {run} is of {saved.task}; leave it out, or give --map")
+    return saved
+
+
+def _read_labelled(
+    task: Task, saved: SavedModel, options: TrainOptions, split: str | None, run: Path
+) -> LabelledImages:
     """Read the data, keep the labelled images of the split, and map their labels to the model's classes."""
     dataset = task.read(options)
     rows = torch.arange(len(dataset)) if split is None else torch.from_numpy(dataset.rows(SPLITS.index(split)))
@@ -94,10 +102,12 @@ def _read_labelled(task: Task, saved: SavedModel, options: TrainOptions, split: 
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
     labels = task.remap_labels(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
     boxes = task.true_boxes(dataset, options)
-    return Labelled(dataset, rows, labels, boxes and boxes.of(rows.numpy()))
+    return LabelledImages(dataset, rows, labels, boxes and boxes.of(rows.numpy()))
 
 
-def _figures(task: Task, saved: SavedModel, known: Labelled, device: torch.device, max_box_acc: bool) -> dict[str, Any]:
+def _figures(
+    task: Task, saved: SavedModel, known: LabelledImages, device: torch.device, max_box_acc: bool
+) -> dict[str, Any]:
     answers = model_answers(task, saved, known.dataset, device, known.rows, known.labels)
     figures = task.metrics_of(answers, known.labels, known.boxes)
     inputs = model_inputs(saved, known.dataset, device, known.rows)

@@ -12,7 +12,7 @@ from fewlabels.data.adapt import read_adapted
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
-from fewlabels.data.split import LabelSplit, draw, split_names
+from fewlabels.data.split import LabelSplit, draw_split, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification import classification_metrics, confusion
@@ -54,7 +54,7 @@ class Classify(Task):
 
     def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
         """Draw the run's labels, and check that an unlabelled pool is left."""
-        split = draw(
+        split = draw_split(
             dataset, settings.label_seed, settings.num_labels, settings.label_fraction, settings.val_fraction,
             settings.pool,
         )  # fmt: skip

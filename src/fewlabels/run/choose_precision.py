@@ -11,7 +11,7 @@ from typing import Any
 import timm
 import torch
 
-from fewlabels.data.pixels.cache import cache_folder, keep
+from fewlabels.data.pixels.cache_folder import cache_folder, keep
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.precision import Layout, NumberFormat, Precision, candidates, fastest
 from fewlabels.models.statistics import freeze_statistics

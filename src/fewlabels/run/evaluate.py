@@ -23,7 +23,7 @@ from fewlabels.training.machine import pick_device
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class KnownImages:
     """The labelled images of a data set that a model is evaluated on."""
 
     dataset: Dataset
@@ -86,9 +86,7 @@ def _load(run: Path, device: torch.device, map: str | None, boxes: str | None) -
     return saved
 
 
-def _read_labelled(
-    task: Task, saved: SavedModel, options: TrainOptions, split: str | None, run: Path
-) -> LabelledImages:
+def _read_labelled(task: Task, saved: SavedModel, options: TrainOptions, split: str | None, run: Path) -> KnownImages:
     """Read the data, keep the labelled images of the split, and map their labels to the model's classes."""
     dataset = task.read(options)
     rows = torch.arange(len(dataset)) if split is None else torch.from_numpy(dataset.rows(SPLITS.index(split)))
@@ -102,11 +100,11 @@ def _read_labelled(
             raise UserError(f"{dataset.name}: class '{name}' is unknown to {run}; {nearest(name, saved.classes)}")
     labels = task.remap_labels(labels, {k: place[name] for k, name in used.items()}, len(saved.classes))
     boxes = task.true_boxes(dataset, options)
-    return LabelledImages(dataset, rows, labels, boxes and boxes.of(rows.numpy()))
+    return KnownImages(dataset, rows, labels, boxes and boxes.of(rows.numpy()))
 
 
 def _figures(
-    task: Task, saved: SavedModel, known: LabelledImages, device: torch.device, max_box_acc: bool
+    task: Task, saved: SavedModel, known: KnownImages, device: torch.device, max_box_acc: bool
 ) -> dict[str, Any]:
     answers = model_answers(task, saved, known.dataset, device, known.rows, known.labels)
     figures = task.metrics_of(answers, known.labels, known.boxes)

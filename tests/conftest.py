@@ -34,6 +34,7 @@ def nothing_is_timed() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fewlabels.run.choose_precision.time_workload", refuse)
+        yield
 
 
 @pytest.fixture

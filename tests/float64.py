@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-
 REINTERPRET = (Tensor.view, torch.frombuffer)
 """With a dtype these take bytes for numbers: the bytes of a file stay float32, and the numbers are widened."""
 

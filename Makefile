@@ -4,7 +4,7 @@ UV ?= uv
 BIN := .venv/bin
 FLOOR := .venv-floor/bin
 
-.PHONY: setup demo test test-slow test-floor lint lock bench clean
+.PHONY: setup demo test test-slow test-portable test-floor lint lock bench clean
 
 setup: .venv/ready
 
@@ -23,6 +23,10 @@ test: setup
 
 test-slow: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "slow"
+
+# What computes something, again as on other processors: older instruction sets, one and two threads.
+test-portable: setup
+	$(BIN)/python tests/portable.py
 
 # The lower bounds in pyproject.toml: a short test run with the lowest direct versions, in an environment of its own.
 # Needs uv. Not part of CI, because it downloads another torch.

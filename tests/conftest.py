@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from tests.float64 import float64
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +34,14 @@ def nothing_is_timed() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fewlabels.run.choose_precision.time_workload", refuse)
+        yield
+
+
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """Compute in float64: for tests that compare two computations of one number.
+
+    In float32 they differ by what the kernels round, and which kernel a processor takes depends on the batch's size.
+    """
+    with float64():
         yield

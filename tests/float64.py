@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+REINTERPRET = (Tensor.view, torch.frombuffer)
+"""With a dtype these take bytes for numbers: the bytes of a file stay float32, and the numbers are widened."""
+
 
 class _Widen(TorchFunctionMode):
     """Give float64 where the program asks for float32."""
@@ -18,8 +21,12 @@ class _Widen(TorchFunctionMode):
         def wide(value: Any) -> Any:
             return torch.float64 if value is torch.float32 else value
 
+        kwargs = kwargs or {}
+        if func in REINTERPRET:
+            found = func(*args, **kwargs)
+            return found.double() if found.dtype == torch.float32 else found
         called = Tensor.double if func is Tensor.float else func
-        return called(*map(wide, args), **{name: wide(value) for name, value in (kwargs or {}).items()})
+        return called(*map(wide, args), **{name: wide(value) for name, value in kwargs.items()})
 
 
 @contextmanager

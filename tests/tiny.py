@@ -1,6 +1,8 @@
 """A data set and a run so small that every method can be tried in a second."""
 
 import hashlib
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +25,8 @@ from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import Experiment
 
 STEPS = 4
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
+"""Threads of a run: what `make test` and `make test-portable` set."""
 
 
 class Case(NamedTuple):
@@ -92,7 +96,7 @@ def tiny_options(root: Path, method: str, out: Path, **changes: object) -> Train
     """A run of four steps on :func:`write_tiny`'s data."""
     options = TrainOptions(
         data="mnist", root=str(root), method=method, out=str(out), num_labels=6, batch_size=4,
-        steps=STEPS, eval_every=2, device="cpu", threads=1,
+        steps=STEPS, eval_every=2, device="cpu", threads=THREADS,
         precision="fp32", layout="channels_last",
     )  # fmt: skip
     if method == "linear-probe":
@@ -105,7 +109,7 @@ def tiny_experiment(options: TrainOptions, dataset: Dataset | None) -> Experimen
     request, device = make_request(options), torch.device("cpu")
     task = load_task(request.task)
     dataset = dataset or task.read(request.options)
-    plan = make_plan(request.options, task, dataset, device, threads=1, say=print)
+    plan = make_plan(request.options, task, dataset, device, threads=THREADS, say=print)
     return prepare(plan, dataset, device)
 
 
@@ -117,9 +121,6 @@ def sha256(file: Path) -> str:
 @contextmanager
 def stop_after(step: int) -> Iterator[None]:
     """Let a SIGTERM arrive while step number ``step`` is being done."""
-    import os
-    import signal
-
     from fewlabels.training.observer import RunningMeans
 
     add, seen = RunningMeans.add, [0]

@@ -279,6 +279,7 @@ def test_without_epm_all_are_as_probable_and_nothing_is_remembered() -> None:
     assert all(not buffer.any() for buffer in dnll.perceptions.buffers())
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_pseudo_labels_teach_without_learning() -> None:
     """The weak view has no gradient: what it answers changes the loss only through the class it is."""
     dnll = method(m=2)

@@ -26,7 +26,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     repository = Path(__file__).parents[2]
     script = Path(__file__).with_name("two_processes.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    environment = os.environ | {"PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(repository)}
     done = subprocess.run(
         [*command, str(root), str(two)], env=environment, capture_output=True, text=True, timeout=1800, check=False
     )

@@ -16,8 +16,13 @@ from fewlabels.run.train import train
 
 
 def options(root: Path, case: Case, out: Path) -> TrainOptions:
-    """Three steps, each evaluated; a network without batch statistics and without dropout."""
-    return case_options(root, case, out, steps=3, eval_every=1, backbone="test_convnext", image_size=32)
+    """Three steps, each evaluated; a network without batch statistics and without dropout.
+
+    torch's float64 convolutions are four times as fast in the contiguous layout.
+    """
+    return case_options(
+        root, case, out, steps=3, eval_every=1, backbone="test_convnext", image_size=32, layout="contiguous"
+    )
 
 
 def train_all(root: Path, out: Path) -> None:

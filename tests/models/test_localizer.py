@@ -91,12 +91,14 @@ def test_first_weights_go_into_both_networks() -> None:
         assert all(torch.equal(tensor, trunk[name]) for name, tensor in network.backbone.state_dict().items())
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_the_class_is_the_classifiers() -> None:
     model, x = made(BoxRule("network")), torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(model(x), model.classifier(x))
     torch.testing.assert_close(model.locate(x).logits, model.classifier(x))
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_a_head_over_places_learns_where_a_square_is_though_its_trunk_does_not() -> None:
     torch.manual_seed(0)
     x, boxes = torch.zeros(2, 3, 8, 8), torch.tensor([[0.0, 0.0, 0.25, 0.5], [0.5, 0.25, 1.0, 1.0]])

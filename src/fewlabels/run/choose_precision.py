@@ -11,7 +11,7 @@ from typing import Any
 import timm
 import torch
 
-from fewlabels.data.pixels.cache_folder import cache_folder, keep
+from fewlabels.data.pixels.cache_folder import cache_folder, write_cache_file
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.precision import Layout, NumberFormat, Precision, candidates, fastest
 from fewlabels.models.statistics import freeze_statistics
@@ -103,7 +103,7 @@ def _stored_times(
         say(f"timing {spec.backbone} at {spec.image_size} px in {', '.join(map(str, among))}; the result is cached")
         times = time_workload(workload, among, device)
         content = {"key": key, "milliseconds_per_image": {str(one): time for one, time in times.items()}}
-        keep(file, lambda stream: stream.write(json.dumps(content, indent=1).encode()))
+        write_cache_file(file, lambda stream: stream.write(json.dumps(content, indent=1).encode()))
     return times
 
 

@@ -89,11 +89,12 @@ def test_an_image_without_neighbours_keeps_its_seed() -> None:
     np.testing.assert_allclose(z[:4], spread(CHAIN, ENDS, 0.99), rtol=1e-5)
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("k", [1, 5, 29])
 def test_the_graph_joins_each_image_to_its_nearest(k: int) -> None:
     features = cloud(30)
     found = neighbour_graph(torch.from_numpy(features), k).toarray()
-    np.testing.assert_allclose(found, full_graph(features, k), atol=1e-6)
+    np.testing.assert_allclose(found, full_graph(features, k), atol=1e-12)
     assert not found.diagonal().any()
 
 
@@ -103,6 +104,7 @@ def test_more_neighbours_than_images_are_all_the_others() -> None:
     np.testing.assert_array_equal(neighbour_graph(features, 50).toarray(), neighbour_graph(features, 5).toarray())
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_neighbours_do_not_depend_on_how_many_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     features = torch.from_numpy(cloud(30))
     whole = nearest_neighbours(features, 4)

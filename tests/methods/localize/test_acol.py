@@ -42,6 +42,7 @@ def test_both_branches_learn_the_class_each_by_its_own_loss() -> None:
     assert {name for name, _ in classifier.named_children()} == {"backbone", "head", "complement"}
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_the_losses_are_the_cross_entropies_of_both_means() -> None:
     method = made().eval()
     with torch.no_grad():
@@ -52,6 +53,7 @@ def test_the_losses_are_the_cross_entropies_of_both_means() -> None:
             torch.testing.assert_close(terms[term], -log_p[torch.arange(4), torch.tensor(LABELS)].mean())
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_the_true_class_is_erased_and_not_the_guess() -> None:
     method = made().eval()
     x = images().labelled.views[0]

@@ -79,6 +79,7 @@ def test_as_many_batches_are_mixed_as_asked_for(probability: float, low: int, hi
     assert low <= sum(bool(mixed(key, probability=probability).share < 1) for key in range(200)) <= high
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_the_loss_is_shared_as_the_area_is() -> None:
     """Logits are the mean pixel: images of (1, 0) and (0, 1) with the share s of their own have logits (s, 1 - s)."""
     x = torch.zeros(2, 2, 10, 10)

@@ -255,6 +255,7 @@ def test_refinement_goes_on_from_the_averaged_networks() -> None:
         assert all(torch.equal(expected[name], tensor) for name, tensor in method.model.state_dict().items())
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_a_frozen_teacher_is_the_localiser_as_the_first_stage_left_it() -> None:
     frozen, current = small(teacher="frozen", tau=0.0), small(tau=0.0)
     for method in (frozen, current):

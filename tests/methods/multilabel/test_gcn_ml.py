@@ -36,18 +36,20 @@ def test_classes_without_a_known_presence_stand_alone() -> None:
     torch.testing.assert_close(graph, torch.eye(3, dtype=torch.float64))
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_the_network_is_two_convolutions_with_a_leaky_relu_between() -> None:
     torch.manual_seed(0)
     network, names, graph = GraphNetwork(4, 5, 6), torch.randn(3, 4), torch.rand(3, 3)
     hidden = graph.numpy() @ names.numpy() @ network.first.detach().numpy()
     expected = graph.numpy() @ np.where(hidden > 0, hidden, 0.2 * hidden) @ network.second.detach().numpy()
-    np.testing.assert_allclose(network(names, graph).detach().numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(network(names, graph).detach().numpy(), expected, atol=1e-12)
 
 
 def head_weight(model: torch.nn.Module) -> Tensor:
     return model.state_dict()["head.weight"]
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_head_follows_the_graph_network_and_so_does_the_average(bias: bool) -> None:
     """The loss is that of the model's own logits, with the bias that pretrained weights have."""
@@ -72,6 +74,7 @@ def test_the_head_follows_the_graph_network_and_so_does_the_average(bias: bool) 
     torch.testing.assert_close(method(batch((images,), MARKS)).terms["supervised"], expected)
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_what_is_saved_is_a_plain_model() -> None:
     method = make("gcn-ml", hidden=8).eval()
     plain = build(ModelSpec("small_cnn", 3, 1, 16, "class-maps", None, (0.5,), (0.25,)))

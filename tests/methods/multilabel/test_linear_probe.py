@@ -26,7 +26,7 @@ def test_each_class_is_scikit_learns_regression_on_its_known_marks() -> None:
     expected = LogisticRegression(C=10, max_iter=2000).fit(unit[::2], marks()[::2, 0].numpy()).predict_proba(unit)[:, 1]
     with torch.no_grad():
         found = probe.model(FEATURES).sigmoid()[:, 0].numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, expected, atol=1e-5)  # the model's weights are float32, scikit-learn's float64
 
 
 def test_a_class_of_one_kind_of_mark_gets_a_constant() -> None:

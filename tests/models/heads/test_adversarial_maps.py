@@ -74,12 +74,14 @@ def test_the_map_is_the_larger_of_both_scaled_ones() -> None:
     torch.testing.assert_close(by_hand().class_maps(FEATURES), torch.tensor(expected))
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_cam_of_the_network_is_that_map() -> None:
     model, x, classes = built(), images(), torch.tensor([3, 1])
     with torch.no_grad():
         assert torch.equal(cam(model, x, classes), model.class_maps(x)[torch.arange(2), classes])
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize(("backbone", "size"), [("small_cnn", 16), ("mobilenetv2_100", 64), ("test_convnext", 32)])
 def test_the_logits_are_the_first_branchs(backbone: str, size: int) -> None:
     model, x = built(backbone, size), images(size)

@@ -68,6 +68,7 @@ def classifier(backbone: str = "small_cnn", size: int = 64, maps: int = 4) -> Bi
     return BilinearAttentionClassifier(trunk, backbones.map_shape(trunk, 3, size)[0], 5, maps)
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize(("backbone", "size", "width"), [("small_cnn", 64, 64), ("test_vit", 160, 64)])
 def test_any_backbone_gives_features_of_length_100(backbone: str, size: int, width: int) -> None:
     model, x = classifier(backbone, size), torch.randn(2, 3, size, size)
@@ -114,6 +115,7 @@ def test_inception_cut_short_behaves_like_timms_own() -> None:
         assert trunk(torch.empty(2, 1, 96, 96)).shape == (2, 768)
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_weights_of_timms_whole_inception_fit(tmp_path: Path) -> None:
     whole = timm.create_model("inception_v3", aux_logits=True).eval()
     file = tmp_path / "inception_v3.safetensors"

@@ -31,6 +31,7 @@ def test_maps_are_enlarged_with_corners_not_aligned() -> None:
     assert enlarge(maps, 4)[0].tolist() == expected
 
 
+@pytest.mark.usefixtures("in_float64")
 @torch.no_grad()
 def test_the_mean_of_a_map_and_the_bias_are_the_logit() -> None:
     """What makes the map one of evidence: where the pooling is a mean, the map's mean is the class's logit."""

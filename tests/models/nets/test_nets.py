@@ -63,6 +63,7 @@ def test_the_last_map_has_the_stated_size(name: str, size: int, shape: tuple[int
     assert net(images).shape == (2, 10)
 
 
+@pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("name", OURS)
 def test_they_behave_like_timms_own(name: str) -> None:
     assert timm.is_model(name)
@@ -102,6 +103,7 @@ def test_a_state_dict_survives_safetensors(name: str) -> None:
     assert torch.equal(written.eval()(images), read.eval()(images))
 
 
+@pytest.mark.usefixtures("in_float64")
 def test_every_layer_of_the_13_layer_cnn_is_weight_normalised() -> None:
     net = timm.create_model("cnn13", num_classes=10)
     layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]

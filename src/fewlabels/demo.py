@@ -8,9 +8,10 @@ from pathlib import Path
 from fewlabels.errors import UserError
 from fewlabels.files import write_json, write_text
 from fewlabels.options import TrainOptions
+from fewlabels.report.island import read_face
 from fewlabels.report.page import render
-from fewlabels.report.summary import read_summary
 from fewlabels.run.train import train
+from fewlabels.tasks.task import face_of
 
 STEPS = 800
 """Fewer steps than by default, so that six runs end within three minutes on two cores."""
@@ -37,7 +38,7 @@ def demo(out: Path, method: str, labels: int, draws: int, say: Callable[[str], N
             )
             accuracies[name].append(json.loads((folder / "metrics.json").read_text())["test"]["accuracy"])
     pages = [folder / "report.html" for folders in runs.values() for folder in folders]
-    write_text(out / "report.html", render([read_summary(page) for page in pages]))
+    write_text(out / "report.html", render([read_face(page, face_of) for page in pages]))
     write_json(out / "summary.json", accuracies)
     return accuracies
 

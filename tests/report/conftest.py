@@ -6,7 +6,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from fewlabels.evaluation.classification import classification_metrics, confusion
-from fewlabels.report.page import Example, RunSummary, thumbnail
+from fewlabels.report.content.classify import ClassifyContent
+from fewlabels.report.content.example import Example
+from fewlabels.report.draw.thumbnail import thumbnail
+from fewlabels.report.summary import MethodNote, RunSummary
 
 
 def _split() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -54,7 +57,7 @@ def make_summary(name: str = "freematch-digits", strength: float = 100.0) -> Run
     def example(row: int, given: str | None = None) -> Example:
         pixels = np.uint8(images[row] * 255 / 16)[:, :, None]
         path = f"train/{row:06d}"
-        return Example(path, thumbnail(pixels), classes[guess[row]], sure[row], given, classes[labels[row]])
+        return Example(path, thumbnail(pixels), classes[guess[row]], float(sure[row]), given, classes[labels[row]])
 
     def ranked(k: int, sign: int) -> list[Example]:
         rows = np.flatnonzero(guess == k)
@@ -65,18 +68,20 @@ def make_summary(name: str = "freematch-digits", strength: float = 100.0) -> Run
     metrics = classification_metrics(torch.tensor(chances[test]), torch.tensor(labels[test]))
     return RunSummary(
         name=name,
+        task="classify",
+        method=MethodNote(
+            "FreeMatch",
+            "Wang et al., FreeMatch: Self-adaptive Thresholding, ICLR 2023",
+            "The prediction on a weakly augmented image becomes the label of a strongly augmented one where it is "
+            "confident. The threshold follows the model as it learns, class by class.",
+        ),
         config={
             "method": "freematch",
-            "title": "FreeMatch",
-            "paper": "Wang et al., FreeMatch: Self-adaptive Thresholding, ICLR 2023",
-            "idea": "An unlabelled image gets the class the model is sure of in a weak view, and a strong view of it "
-            "must agree. How sure is sure enough follows the model as it learns, class by class.",
             "data": "digits",
             "num_labels": 40,
             "backbone": "cnn3",
             "seed": 0,
             "label_seed": 0,
-            "pool_includes_labelled": True,
             "steps": 2000,
             "parameters": {"threshold_momentum": 0.999, "unlabelled_weight": 1.0, "fairness_weight": 0.01},
             "versions": {"torch": "2.14.1", "fewlabels": "0.1.0"},
@@ -87,12 +92,15 @@ def make_summary(name: str = "freematch-digits", strength: float = 100.0) -> Run
         },
         history=_history(float(metrics["accuracy"])),
         classes=classes,
-        confusion=confusion(torch.tensor(guess[test]), torch.tensor(labels[test]), 10),
-        label_counts={name: int((labels[labelled] == k).sum()) for k, name in enumerate(classes)},
-        pseudo_counts={name: int((accepted & (guess == k)).sum()) for k, name in enumerate(classes)},
-        most_confident={name: ranked(k, -1) for k, name in enumerate(classes)},
-        least_confident={name: ranked(k, 1) for k, name in enumerate(classes)},
-        doubted=[example(row, given=classes[(guess[row] + 1) % 10]) for row in labelled[::9]],
+        own=ClassifyContent(
+            confusion=confusion(torch.tensor(guess[test]), torch.tensor(labels[test]), 10),
+            label_counts={name: int((labels[labelled] == k).sum()) for k, name in enumerate(classes)},
+            pseudo_counts={name: int((accepted & (guess == k)).sum()) for k, name in enumerate(classes)},
+            most_confident={name: ranked(k, -1) for k, name in enumerate(classes)},
+            least_confident={name: ranked(k, 1) for k, name in enumerate(classes)},
+            doubted=[example(row, given=classes[(guess[row] + 1) % 10]) for row in labelled[::9]],
+            pool_includes_labelled=True,
+        ),
         notes=[
             "The labels were drawn at random, four of each class; another draw may move the figure by a few points."
         ],

@@ -6,6 +6,7 @@ from typing import Any
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.files import write_json, write_text
 from fewlabels.report.page import render
+from fewlabels.report.pick.run import summarise
 from fewlabels.run.ledger import write_ledger
 from fewlabels.run.saved_model import save_model
 from fewlabels.tasks.task import Task, predict_all
@@ -26,6 +27,9 @@ def finish(out: Path, config: dict[str, Any], task: Task, experiment: Experiment
         "num_unlabelled": len(split.unlabelled),
     }
     trainer.write_history(trainer.history)
-    summary = task.summarise(experiment, outcome, out.name, config, metrics, trainer.history)
-    write_text(out / "report.html", render([summary]))
+    own = task.content(experiment, outcome, metrics)
+    summary = summarise(
+        task.name, experiment, own, name=out.name, config=config, metrics=metrics, history=trainer.history
+    )
+    write_text(out / "report.html", render([task.face(summary)]))
     write_json(out / "metrics.json", metrics)

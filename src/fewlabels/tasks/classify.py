@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +14,7 @@ from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, draw_split, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
-from fewlabels.evaluation.classification import classification_metrics, confusion
+from fewlabels.evaluation.classification import classification_metrics
 from fewlabels.evaluation.cross_fit import cross_fit
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.evaluation.watch import Watch
@@ -24,14 +23,11 @@ from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
 from fewlabels.options import Settings, TrainOptions
-from fewlabels.report.embedding import embedding
-from fewlabels.report.gallery import Gallery
-from fewlabels.report.looking import Looking
-from fewlabels.report.maps import mapped
-from fewlabels.report.perturbed import perturbed
-from fewlabels.report.summary import RunSummary
+from fewlabels.report.content.classify import ClassifyContent
+from fewlabels.report.content.classify_face import ClassifyFace
+from fewlabels.report.pick.classify import classify_content
 from fewlabels.tasks.choose import has_marks
-from fewlabels.tasks.task import PredictionTable, Task, about_method
+from fewlabels.tasks.task import PredictionTable, Task
 from fewlabels.training.experiment import Experiment
 
 
@@ -42,6 +38,7 @@ class Classify(Task):
     label_kind = CLASSES
     columns = ("path", "split", "given", "label", "confidence", "accepted")
     formats = ("csv", "label-studio", "folder")
+    face = ClassifyFace
 
     def read(self, options: TrainOptions) -> Dataset:
         """Read a folder or a known data set; two of them for domain adaptation."""
@@ -125,30 +122,9 @@ class Classify(Task):
         """Look up the class indices."""
         return torch.tensor([index[k] for k in labels.tolist()])
 
-    def summarise(
-        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
-        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
-    ) -> RunSummary:  # fmt: skip
-        """Collect curves, confusion matrix and images."""
-        dataset, split = experiment.dataset, experiment.split
-        labels = torch.from_numpy(dataset.labels)
-        model, plain, gallery = outcome.model, outcome.plain, Gallery(experiment, outcome.predictions)
-        guess, given = gallery.guess, gallery.given
-        test = torch.from_numpy(split.test)[labels[split.test] != UNLABELLED]
-        free = torch.from_numpy(split.unlabelled)
-        counts = given[given != UNLABELLED].bincount(minlength=len(dataset.classes)).tolist()
-        pseudo = guess[free][outcome.predictions.accepted[free]].bincount(minlength=len(dataset.classes)).tolist()
-        about = about_method(experiment) | {"pool_includes_labelled": bool(np.isin(split.labelled, split.pool).any())}
-        return RunSummary(
-            name=name, config=about | config, metrics=metrics, history=history, classes=list(dataset.classes),
-            confusion=confusion(guess[test], labels[test], len(dataset.classes)) if len(test) else None,
-            label_counts=dict(zip(dataset.classes, counts, strict=True)),
-            pseudo_counts=dict(zip(dataset.classes, pseudo, strict=True)),
-            most_confident=gallery.by_class(free, descending=True),
-            least_confident=gallery.by_class(free, descending=False),
-            doubted=gallery.doubted(), notes=list(experiment.notes),
-            looking=Looking(embedding(gallery, model, plain), mapped(gallery, model), perturbed(gallery, model)),
-        )  # fmt: skip
+    def content(self, experiment: Experiment, outcome: Outcome, metrics: dict[str, dict[str, Any]]) -> ClassifyContent:
+        """Collect counts, confusion matrix and images."""
+        return classify_content(experiment, outcome)
 
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset

@@ -1,7 +1,6 @@
 """Task ``localize``: one class per image, and a predicted box; training uses no true boxes."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,9 @@ from fewlabels.models.inference import evaluating
 from fewlabels.models.localizer import Localizer
 from fewlabels.models.maps.regions import crop_and_resize, has_area
 from fewlabels.options import TrainOptions
-from fewlabels.report.boxes import summarise_boxes
-from fewlabels.report.summary import RunSummary
+from fewlabels.report.content.localize import LocalizeContent
+from fewlabels.report.content.localize_face import LocalizeFace
+from fewlabels.report.pick.localize import localize_content
 from fewlabels.tasks.classify import Classify
 from fewlabels.tasks.task import FoundLabel, LedgerRow, PredictionTable
 from fewlabels.training.experiment import Experiment
@@ -40,6 +40,7 @@ class Localize(Classify):
     name = "localize"
     columns = (*Classify.columns, *CORNERS)
     formats = ("csv", "label-studio", "coco", "folder")
+    face = LocalizeFace
     least_batch = 32
     small_steps = 5000
 
@@ -161,16 +162,10 @@ class Localize(Classify):
                 done += len(x)
         return dict(max_box_accuracy(torch.cat(maps), boxes, side))
 
-    def summarise(
-        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
-        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
-    ) -> RunSummary:  # fmt: skip
-        """Collect the content of ``classify``, and images with boxes and maps."""
-        summary = super().summarise(experiment, outcome, name, config, metrics, history)
-        looking = replace(summary.looking, maps=[])
+    def content(self, experiment: Experiment, outcome: Outcome, metrics: dict[str, dict[str, Any]]) -> LocalizeContent:
+        """Collect the content of ``classify`` and boxes."""
         boxes = self.true_boxes(experiment.dataset, experiment.settings)
-        boxing = summarise_boxes(experiment, outcome, boxes)
-        return replace(summary, boxing=boxing, looking=looking)
+        return localize_content(experiment, outcome, boxes)
 
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset

@@ -25,8 +25,9 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import logits
 from fewlabels.options import Settings, TrainOptions
 from fewlabels.randomness import key_of, permutation
-from fewlabels.report.marks import summarise_marks
-from fewlabels.report.summary import RunSummary
+from fewlabels.report.content.multilabel import MultilabelContent
+from fewlabels.report.content.multilabel_face import MultilabelFace
+from fewlabels.report.pick.multilabel import multilabel_content
 from fewlabels.tasks.task import FoundLabel, LedgerRow, PredictionTable, Task
 from fewlabels.training.experiment import Experiment
 
@@ -40,6 +41,7 @@ class MultiLabel(Task):
     label_kind = MARKS
     columns = ("path", "split", "class", "given", "label", "confidence", "accepted")
     formats = ("csv", "label-studio")
+    face = MultilabelFace
     least_batch = 32
     small_steps = 4000
 
@@ -135,12 +137,11 @@ class MultiLabel(Task):
             found[:, place] = labels[:, k]
         return found
 
-    def summarise(
-        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
-        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
-    ) -> RunSummary:  # fmt: skip
-        """Collect curves, average precisions, probability histograms, class maps and images."""
-        return summarise_marks(experiment, outcome, name, config, metrics, history)
+    def content(
+        self, experiment: Experiment, outcome: Outcome, metrics: dict[str, dict[str, Any]]
+    ) -> MultilabelContent:
+        """Collect counts, average precisions, probabilities, class maps and marks to review."""
+        return multilabel_content(experiment, outcome, metrics)
 
     def format_predictions(
         self, classes: tuple[str, ...], answers: Answers, all_classes: bool, images: Dataset

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,12 +19,9 @@ from fewlabels.methods.catalogue import TASKS, check_task
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.options import Settings, TrainOptions
+from fewlabels.report.face import Face
+from fewlabels.report.summary import Content
 from fewlabels.training.experiment import Experiment
-
-if TYPE_CHECKING:
-    from fewlabels.report.summary import RunSummary
-    from fewlabels.training.experiment import Experiment
-
 
 LedgerRow = dict[str, str]
 """One row of labels.csv, by column."""
@@ -50,6 +47,8 @@ class Task(ABC):
     """What a label is in the data of this task."""
     columns: ClassVar[tuple[str, ...]]
     """Columns of the ledger, labels.csv."""
+    face: ClassVar[type[Face[Any]]]
+    """Presents a run of this task in the report."""
     formats: ClassVar[tuple[str, ...]] = ("csv",)
     """Formats in which ``fewlabels label`` can write the labels of this task."""
     least_batch: ClassVar[int] = 0
@@ -98,12 +97,9 @@ class Task(ABC):
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
         """Compute the final figures of each split, as fractions."""
 
-    @abstractmethod
-    def summarise(
-        self, experiment: Experiment, outcome: Outcome, name: str, config: dict[str, Any],
-        metrics: dict[str, dict[str, Any]], history: list[dict[str, Any]],
-    ) -> "RunSummary":  # fmt: skip
-        """Collect what the report shows."""
+    def content(self, experiment: Experiment, outcome: Outcome, metrics: dict[str, dict[str, Any]]) -> Content:
+        """Collect what the report shows only for this task; ``face`` presents it."""
+        return Content()
 
     @abstractmethod
     def metrics_of(self, answers: Answers, labels: Tensor, boxes: TrueBoxes | None = None) -> dict[str, Any]:
@@ -158,12 +154,6 @@ def predict_all(task: Task, experiment: Experiment, model: Classifier) -> Predic
     return Predictions(found, experiment.method.accepts(found.to(device)).cpu(), boxes)
 
 
-def about_method(experiment: Experiment) -> dict[str, Any]:
-    """Return title, paper and idea of the method, for the report."""
-    method = experiment.method
-    return {"title": method.title, "paper": method.paper, "idea": method.idea}
-
-
 def load_task(name: str) -> Task:
     """Load a task of this package, or one that another package registers.
 
@@ -174,3 +164,8 @@ def load_task(name: str) -> Task:
         return import_module(f"fewlabels.tasks.{name}").task
     check_task(name)
     return load_registered(registered("fewlabels.tasks")[name])
+
+
+def face_of(name: str) -> type[Face[Any]]:
+    """Return the face of the task of that name; :class:`UserError` if there is none."""
+    return load_task(name).face

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from fewlabels.report.content.figures import Figure
-from fewlabels.report.face import Face
 from torch import Tensor
 
 from fewlabels.data.dataset import TEST, TRAIN, VAL, Dataset
@@ -19,6 +17,8 @@ from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import logits
 from fewlabels.options import Settings, TrainOptions
+from fewlabels.report.content.figures import Figure
+from fewlabels.report.face import Face
 from fewlabels.tasks.task import PredictionTable, Task
 from fewlabels.training.experiment import Experiment
 from fewlabels_regress.labels import NO_NUMBER, NUMBERS

@@ -142,7 +142,7 @@ def test_collapse_and_imbalance_are_said_first(summary: RunSummary) -> None:
         < text.index("99 % of the 909 accepted pseudo-labels")
         < text.index("What was run")
     )
-    assert "'3' was given 30 labels" in text
+    assert "'3' has 30 labels" in text
 
 
 def test_a_note_is_said_once(summary: RunSummary) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fewlabels.evaluation.collapse import ENOUGH_PER_CLASS, LARGEST_RATIO
+from fewlabels.evaluation.class_balance import ENOUGH_PER_CLASS, LARGEST_RATIO
 from fewlabels.report.markup import percent, plural
 from fewlabels.report.summary import RunSummary
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fewlabels.evaluation.collapse import collapse_note, imbalance_note
+from fewlabels.evaluation.class_balance import collapse_note, imbalance_note
 from fewlabels.report.boxes_words import boxes_certainty, boxes_headline, boxes_note, boxes_unjudged, localization
 from fewlabels.report.marks_words import has_marks, marks_accepted, marks_certainty, marks_headline, marks_notes
 from fewlabels.report.markup import NBSP, interval, percent, plural

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+from fewlabels.data.labels.kind import LabelKind
 
 from fewlabels.data.labels.csv_rows import BadRow
-from fewlabels.data.labels.kind import LabelKind
 
 NO_NUMBER = float("nan")
 

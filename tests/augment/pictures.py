@@ -1,4 +1,4 @@
-"""Pictures for the golden tests: what real images are, and what breaks operations."""
+"""Images for the golden tests: realistic ones, and those that operations often get wrong."""
 
 import numpy as np
 import torch
@@ -27,12 +27,12 @@ def pictures(size: int, channels: int, width: int | None = None) -> Tensor:
 
 
 def to_pil(image: Tensor) -> Image.Image:
-    """The (C, H, W) image, of mode L or RGB."""
+    """Convert a (C, H, W) image to mode L or RGB."""
     array = image.permute(1, 2, 0).numpy()
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
 def from_pil(image: Image.Image) -> Tensor:
-    """(C, H, W) uint8."""
+    """Convert to (C, H, W) uint8."""
     array = np.atleast_3d(np.asarray(image))
     return torch.from_numpy(array.copy()).permute(2, 0, 1)

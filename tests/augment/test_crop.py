@@ -1,4 +1,4 @@
-"""Crop, mirror images and cutout."""
+"""Random crop, flip and cutout."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ DRAWS = Draws(7, torch.arange(2000))
 
 
 def positions(height: int, width: int, count: int) -> Tensor:
-    """(count, 2, H, W) uint8 images: where every pixel came from, row and column."""
+    """Return (count, 2, H, W) uint8 images whose channels are the row and the column of each pixel."""
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return torch.stack([rows, columns]).to(torch.uint8).expand(count, 2, height, width).contiguous()
 
@@ -46,12 +46,12 @@ def test_the_two_offsets_of_a_crop_are_independent() -> None:
     assert abs(np.corrcoef(middle[:, 0], middle[:, 1])[0, 1]) < 0.1
 
 
-def test_flip_none_changes_nothing() -> None:
+def test_flip_none_is_the_identity() -> None:
     images = pictures(28, 3)
     assert torch.equal(flip(images, Draws(1, torch.arange(len(images))), "none"), images)
 
 
-def test_a_horizontal_flip_mirrors_half_of_the_images_left_to_right() -> None:
+def test_a_horizontal_flip_applies_to_half_of_the_images() -> None:
     images = positions(8, 9, 2000)
     flipped = flip(images, DRAWS, "horizontal")
     mirrored = (flipped == images.flip(3)).flatten(1).all(1)
@@ -60,7 +60,7 @@ def test_a_horizontal_flip_mirrors_half_of_the_images_left_to_right() -> None:
     assert 900 < mirrored.sum() < 1100
 
 
-def test_flipping_both_ways_gives_four_images_equally_often() -> None:
+def test_with_both_flips_the_four_combinations_are_equally_frequent() -> None:
     images = positions(8, 9, 2000)
     flipped = flip(images, DRAWS, "both")
     for mirror in (images, images.flip(2), images.flip(3), images.flip(2, 3)):
@@ -69,7 +69,7 @@ def test_flipping_both_ways_gives_four_images_equally_often() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (32, 32), (33, 20)])
-def test_cutout_paints_what_pillow_paints_for_the_same_numbers(height: int, width: int, channels: int) -> None:
+def test_cutout_equals_a_rectangle_drawn_by_pillow(height: int, width: int, channels: int) -> None:
     images = pictures(height, channels, width=width)[:1].repeat(100, 1, 1, 1)
     draws = Draws(3, torch.arange(100))
     result = cutout(images, draws, 0, width / 2, (125, 123, 114))
@@ -81,7 +81,7 @@ def test_cutout_paints_what_pillow_paints_for_the_same_numbers(height: int, widt
         assert torch.equal(row, from_pil(picture))
 
 
-def test_cutout_reaches_every_pixel_and_leaves_the_rest() -> None:
+def test_cutout_reaches_every_pixel_and_does_not_change_the_others() -> None:
     images = torch.full((2000, 3, 16, 16), 9, dtype=torch.uint8)
     painted = cutout(images, DRAWS, 8, 8, (127, 127, 127)) == 127
     assert (painted.any(0)).all()

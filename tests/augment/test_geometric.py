@@ -1,4 +1,4 @@
-"""Each movement against Pillow's."""
+"""Geometric operations against Pillow's."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ AFFINE = Image.Transform.AFFINE
 
 
 def moved(image: Image.Image, name: str, m: float) -> Image.Image:
-    """What Pillow makes of it."""
+    """Apply Pillow's operation."""
     width, height = image.size
     coefficients = {
         "shear_x": (1, m, 0, 0, 1, 0),
@@ -45,7 +45,7 @@ def assert_equals_pillow(name: str, images: torch.Tensor) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_a_movement_equals_pillows(name: str, size: int, channels: int) -> None:
+def test_an_operation_equals_pillows(name: str, size: int, channels: int) -> None:
     assert_equals_pillow(name, pictures(size, channels)[:4])
 
 
@@ -64,7 +64,7 @@ def test_every_image_has_its_own_magnitude(name: str) -> None:
     assert torch.equal(batch, torch.cat(alone))
 
 
-def test_what_comes_from_outside_is_black() -> None:
+def test_pixels_outside_the_image_are_black() -> None:
     white = torch.full((1, 3, 8, 8), 255, dtype=torch.uint8)
     left = geometric.translate_x(white, torch.tensor([0.25]))
     assert torch.equal(left[0, :, :, 6:], torch.zeros(3, 8, 2, dtype=torch.uint8))

@@ -24,7 +24,7 @@ ADJUST: tuple[Callable[[Tensor, float], Tensor], ...] = (
 
 
 def photographs() -> Tensor:
-    """(2, 3, 200, 300): parts of real photographs."""
+    """Return parts of real photographs, (2, 3, 200, 300)."""
     return torch.tensor(np.stack(load_sample_images().images)[:, 100:300, 200:500]).permute(0, 3, 1, 2)
 
 
@@ -35,7 +35,7 @@ def assert_within_a_level(result: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("number", range(4))
-def test_each_change_equals_torchvisions_for_every_image_with_its_own_factor(number: int, size: int) -> None:
+def test_each_adjustment_equals_torchvisions_with_a_factor_per_image(number: int, size: int) -> None:
     low, high = (-0.1, 0.1) if number == 3 else (0.6, 1.4)
     for images in (pictures(size, 3), photographs()):
         factors = torch.tensor(NONE).repeat(len(images), 1)
@@ -44,7 +44,7 @@ def test_each_change_equals_torchvisions_for_every_image_with_its_own_factor(num
         assert_within_a_level(colour_jitter(images, factors), torch.stack(expected))
 
 
-def test_the_changes_follow_one_another_in_their_order() -> None:
+def test_the_adjustments_are_applied_in_order() -> None:
     images = photographs()
     factors = torch.tensor([[0.7, 1.35, 1.4, 0.08], [1.4, 0.65, 0.6, -0.1]])
     expected = []
@@ -56,7 +56,7 @@ def test_the_changes_follow_one_another_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_factors_of_one_and_no_shift_change_nothing(channels: int) -> None:
+def test_neutral_factors_change_nothing(channels: int) -> None:
     images = pictures(33, channels)
     assert torch.equal(colour_jitter(images, torch.tensor(NONE).expand(7, 4)), images)
 

@@ -17,7 +17,7 @@ from .pictures import SIZES, from_pil, pictures, to_pil
 Oracle = Callable[[Image.Image, float], Image.Image]
 
 CASES: dict[str, tuple[Operation, Oracle, tuple[float, ...]]] = {
-    "identity": (photometric.identity, lambda image, m: image, (0.0,)),
+    "unchanged": (photometric.unchanged, lambda image, m: image, (0.0,)),
     "auto_contrast": (photometric.auto_contrast, lambda image, m: ImageOps.autocontrast(image), (0.0,)),
     "equalize": (photometric.equalize, lambda image, m: ImageOps.equalize(image), (0.0,)),
     "posterize": (photometric.posterize, lambda image, m: ImageOps.posterize(image, int(m)), (1, 4, 5.9, 7, 8)),

@@ -1,4 +1,4 @@
-"""The two RandAugment policies: what is drawn, how often, and how far."""
+"""The two RandAugment policies: drawn operations, frequencies and magnitudes."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from .pictures import pictures
 DRAWS = Draws(5, torch.arange(7000))
 NAMES = (
     *("auto_contrast", "brightness", "contrast", "equalize", "posterize", "solarize"),
-    *("color", "identity", "sharpness", "rotate", "shear_x", "shear_y", "translate_x", "translate_y"),
+    *("color", "unchanged", "sharpness", "rotate", "shear_x", "shear_y", "translate_x", "translate_y"),
 )
 POLICIES = {"usb": USB, "fixmatch": FIXMATCH}
 
@@ -73,13 +73,13 @@ def test_usb_magnitudes_are_uniform_in_their_range(name: str, low: float, high: 
 
 
 @pytest.mark.parametrize("name", ["brightness", "color", "contrast", "sharpness"])
-def test_fixmatch_enhances_by_nine_levels(name: str) -> None:
+def test_fixmatch_enhancements_have_nine_levels(name: str) -> None:
     expected = torch.tensor([0.14, 0.23, 0.32, 0.41, 0.50, 0.59, 0.68, 0.77, 0.86])
     torch.testing.assert_close(magnitudes_of(FIXMATCH, name).unique(), expected)
 
 
 @pytest.mark.parametrize(("name", "step"), [("rotate", 3), ("shear_x", 0.03), ("shear_y", 0.03), ("translate_x", 0.03)])
-def test_fixmatch_moves_by_nine_levels_in_both_directions_equally_often(name: str, step: float) -> None:
+def test_fixmatch_affine_operations_have_nine_levels_of_either_sign(name: str, step: float) -> None:
     magnitudes = magnitudes_of(FIXMATCH, name)
     levels = torch.tensor([level for level in range(-9, 10) if level], dtype=torch.float32)
     torch.testing.assert_close(magnitudes.unique(), levels * step)
@@ -111,7 +111,7 @@ def test_operations_are_applied_to_their_image_in_the_drawn_order() -> None:
 
 
 @pytest.mark.parametrize(("policy", "low", "high"), [(USB, 0.0, 0.5), (FIXMATCH, 0.5, 0.5)])
-def test_the_square_has_the_side_that_the_policy_says(policy: Policy, low: float, high: float) -> None:
+def test_the_square_has_the_side_of_the_policy(policy: Policy, low: float, high: float) -> None:
     white = torch.full((500, 3, 64, 64), 255, dtype=torch.uint8)
     painted = replace(policy, probability=0.0)(white, Draws(1, torch.arange(500))) != 255
     sides = painted[:, 0].any(1).sum(1)

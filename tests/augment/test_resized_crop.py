@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resized_crop
 
 from fewlabels.augment import resized_crop as module
-from fewlabels.augment.resized_crop import random_resized_crop, read_at
+from fewlabels.augment.resized_crop import random_resized_crop, sample_at
 from fewlabels.randomness import Draws
 
 from .pictures import pictures
@@ -18,7 +18,7 @@ DRAWS = Draws(4, torch.arange(4000))
 
 
 def windows(height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Left, width, top, height of 4000 crops."""
+    """Return left, width, top and height of 4000 crops."""
     left, across, top, down = (edge[:, 0] for edge in module._windows(DRAWS, height, width))
     return left, across, top, down
 
@@ -35,7 +35,7 @@ def test_a_crop_is_torchvisions_of_the_same_window(height: int, width: int) -> N
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (40, 90), (8, 100)])
-def test_a_window_lies_in_the_image(height: int, width: int) -> None:
+def test_a_window_is_inside_the_image(height: int, width: int) -> None:
     left, across, top, down = windows(height, width)
     assert left.min() >= 0
     assert top.min() >= 0
@@ -52,7 +52,7 @@ def test_windows_have_8_to_100_percent_of_the_area_and_an_aspect_ratio_from_thre
     assert 0.97 < area.max() <= 1
     assert 0.745 < ratio.min() < 0.76
     assert 1.32 < ratio.max() < 1.34
-    assert ((across == 1000) | (down == 1000)).float().mean() < 0.01  # what does not fit is drawn anew, not cut off
+    assert ((across == 1000) | (down == 1000)).float().mean() < 0.01  # others are drawn again, not clipped
 
 
 def test_small_windows_are_uniform_in_area_and_in_the_logarithm_of_the_ratio() -> None:
@@ -65,7 +65,7 @@ def test_small_windows_are_uniform_in_area_and_in_the_logarithm_of_the_ratio() -
     assert abs(torch.corrcoef(torch.stack([shares, logarithms]))[0, 1]) < 0.1
 
 
-def test_places_are_uniform_and_reach_both_ends() -> None:
+def test_positions_are_uniform_and_reach_both_ends() -> None:
     left, across, top, down = windows(64, 64)
     for start, length in ((left, across), (top, down)):
         room = 64 - length
@@ -75,14 +75,14 @@ def test_places_are_uniform_and_reach_both_ends() -> None:
         assert abs(share.mean() - 0.5) < 0.03
 
 
-def test_a_long_image_in_which_nothing_fits_is_cropped_to_its_short_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_that_never_fits_is_clipped_to_the_short_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AREA", (0.99, 1.0))
     _, across, _, down = windows(10, 1000)
     assert (down == 10).all()
     assert across.max() < 200
 
 
-def test_reading_at_the_centres_of_the_pixels_gives_the_image() -> None:
+def test_sampling_at_the_centres_of_the_pixels_returns_the_image() -> None:
     images = torch.rand(2, 3, 5, 7, dtype=torch.float64)
     columns, rows = ((torch.arange(size).double() + 0.5).div(size).expand(2, size) for size in (7, 5))
-    torch.testing.assert_close(read_at(images, columns, rows, "zeros"), images)
+    torch.testing.assert_close(sample_at(images, columns, rows, "zeros"), images)

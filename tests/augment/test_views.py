@@ -46,7 +46,7 @@ def test_a_view_keeps_shape_and_type(name: str, channels: int, height: int, widt
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_how_many_images_are_taken_at_once_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_images_per_chunk_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     images, draws, view = images_of(50), Draws(9, torch.arange(50)), make_view(name, "both")
     whole = view(images, draws)
     monkeypatch.setattr(views, "CPU_BYTES", 1)
@@ -61,7 +61,9 @@ def test_a_view_does_not_change_its_input(name: str) -> None:
     assert torch.equal(images, before)
 
 
-@pytest.mark.parametrize("name", sorted(set(RANDOM_VIEWS) - {"translate"}))  # of which there are three at 24 pixels
+@pytest.mark.parametrize(
+    "name", sorted(set(RANDOM_VIEWS) - {"translate"})
+)  # translate has only three different views at 24 pixels
 def test_the_same_image_in_other_slots_gives_other_views(name: str) -> None:
     images = images_of(1).repeat(40, 1, 1, 1)
     result = make_view(name, "horizontal")(images, Draws(1, torch.arange(40)))
@@ -75,19 +77,19 @@ def test_another_step_gives_other_views(name: str) -> None:
     assert (first != second).flatten(1).any(1).sum() > 15
 
 
-def test_identity_gives_the_images() -> None:
+def test_identity_returns_the_images() -> None:
     images = images_of(7)
     assert torch.equal(make_view("identity", "both")(images, Draws(1, torch.arange(7))), images)
 
 
 def is_mirrored(result: Tensor) -> bool:
-    """Whether any row of a picture that grows brighter to the right grows darker instead."""
+    """Return whether any image of a gradient from dark to bright is from bright to dark."""
     return bool((result[:, 0, 16, 20] < result[:, 0, 16, 12]).any())
 
 
 @pytest.mark.parametrize("name", ["weak", "random-resized-crop"])
 @pytest.mark.parametrize(("flip", "expected"), [("none", False), ("horizontal", True)])
-def test_a_view_mirrors_only_what_may_be_mirrored(name: str, flip: views.Flip, expected: bool) -> None:
+def test_a_view_flips_only_where_flips_preserve_the_label(name: str, flip: views.Flip, expected: bool) -> None:
     picture = (torch.arange(32) * 8).to(torch.uint8).expand(200, 1, 32, 32).contiguous()
     assert is_mirrored(make_view(name, flip)(picture, Draws(1, torch.arange(200)))) is expected
 
@@ -100,7 +102,7 @@ def test_a_strong_view_starts_from_the_weak_one_of_the_same_draws() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_noise_is_gaussian_of_its_deviation_and_is_not_clipped(channels: int) -> None:
+def test_noise_is_gaussian_with_its_standard_deviation_and_is_not_clipped(channels: int) -> None:
     black = torch.zeros(128, channels, 32, 33, dtype=torch.uint8)
     noise = make_view("noise", "both")(black, Draws(1, torch.arange(128))).double() / (0.15 * 255 / 4)
     count = noise.numel()
@@ -166,7 +168,7 @@ def test_normalised_pixels_have_the_mean_subtracted_and_are_divided_by_the_devia
     torch.testing.assert_close(result[0, :, 1, 1], torch.tensor([-2.0, 0.0, 3.0]))
 
 
-def test_normalised_pixels_lie_with_their_channels_last_where_asked() -> None:
+def test_normalised_pixels_have_the_requested_memory_format() -> None:
     images = images_of(7)
     plain, last = (Normalize((0.5,) * 3, (0.25,) * 3, channels_last=choice)(images) for choice in (False, True))
     assert last.is_contiguous(memory_format=torch.channels_last)
@@ -174,5 +176,5 @@ def test_normalised_pixels_lie_with_their_channels_last_where_asked() -> None:
     assert torch.equal(plain, last)
 
 
-def test_a_normaliser_adds_nothing_to_what_is_saved() -> None:
+def test_normalisation_has_no_state_dict() -> None:
     assert Normalize((0.5,), (0.25,)).state_dict() == {}

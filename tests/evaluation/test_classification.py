@@ -1,4 +1,4 @@
-"""The figures are those scikit-learn and scipy give, or hand computation."""
+"""Metrics against scikit-learn, scipy and values computed by hand."""
 
 import math
 import warnings
@@ -13,7 +13,7 @@ from fewlabels.evaluation.classification import classification_metrics, confusio
 
 
 def _random(num_images: int, num_classes: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Probabilities that lean towards the truth."""
+    """Return probabilities that are biased towards the truth, and labels."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(num_classes, (num_images,), generator=generator)
     logits = torch.randn(num_images, num_classes, generator=generator) + 1.5 * torch.eye(num_classes)[labels]
@@ -21,7 +21,7 @@ def _random(num_images: int, num_classes: int, seed: int = 0) -> tuple[torch.Ten
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 7, 40])
-def test_metrics_are_those_of_scikit_learn(num_classes: int) -> None:
+def test_metrics_equal_those_of_scikit_learn(num_classes: int) -> None:
     probabilities, labels = _random(300, num_classes)
     ours = classification_metrics(probabilities, labels)
     p, y = probabilities.double().numpy(), labels.numpy()
@@ -54,11 +54,11 @@ def test_a_class_without_images_does_not_lower_the_balanced_accuracy() -> None:
     assert classification_metrics(probabilities, torch.tensor(labels))["balanced_accuracy"] == pytest.approx(0.75)
 
 
-def test_no_images_give_no_metrics() -> None:
+def test_no_images_have_no_metrics() -> None:
     assert classification_metrics(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)) == {}
 
 
-def test_one_image_is_enough() -> None:
+def test_one_image_has_metrics() -> None:
     ours = classification_metrics(torch.tensor([[0.2, 0.8]]), torch.tensor([1]))
     assert ours["accuracy"] == 1.0
     assert ours["nll"] == pytest.approx(-math.log(0.8), abs=1e-6)
@@ -77,23 +77,23 @@ def test_half_precision_probabilities_are_evaluated() -> None:
     assert ours["accuracy"] == 0.5
 
 
-def test_calibration_error_by_hand() -> None:
-    # Bins are fifteenths: four images at 0.9 (bin 14, 3 right) and four at 0.6 (bin 9 or 10, 2 right).
+def test_calibration_error_equals_the_value_computed_by_hand() -> None:
+    # Of 15 bins: four images at 0.9 (bin 14, 3 correct) and four at 0.61 (bin 10, 2 correct).
     confidence = torch.tensor([0.9] * 4 + [0.61] * 4)
     labels = torch.tensor([0, 0, 0, 1, 0, 0, 1, 1])
     ours = classification_metrics(torch.stack([confidence, 1 - confidence], 1), labels)
     assert ours["calibration_error"] == pytest.approx(0.5 * (0.9 - 0.75) + 0.5 * (0.61 - 0.5), abs=1e-6)
 
 
-def test_a_confidence_of_one_shares_the_last_bin() -> None:
-    # Ten right at 0.95, nine of ten right at 1: the one bin has confidence 0.975 and accuracy 0.95.
+def test_a_confidence_of_one_is_in_the_last_bin() -> None:
+    # Ten correct at 0.95, nine of ten correct at 1: the bin has confidence 0.975 and accuracy 0.95.
     confidence = torch.tensor([0.95] * 10 + [1.0] * 10)
     labels = torch.tensor([0] * 19 + [1])
     ours = classification_metrics(torch.stack([confidence, 1 - confidence], 1), labels)
     assert ours["calibration_error"] == pytest.approx(0.025, abs=1e-5)
 
 
-def test_a_probability_rounded_above_one_is_not_taken_for_a_logit() -> None:
+def test_a_probability_rounded_above_one_is_not_treated_as_a_logit() -> None:
     probabilities = torch.tensor([[1.0000001, 0.0], [0.0, 1.0]])
     assert classification_metrics(probabilities, torch.tensor([0, 1]))["calibration_error"] == pytest.approx(
         0, abs=1e-5
@@ -101,12 +101,12 @@ def test_a_probability_rounded_above_one_is_not_taken_for_a_logit() -> None:
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 1), (1, 1), (0, 7), (3, 7), (7, 7), (97, 100), (9731, 10000)])
-def test_wilson_interval_is_that_of_scipy(correct: int, total: int) -> None:
+def test_wilson_interval_equals_that_of_scipy(correct: int, total: int) -> None:
     expected = binomtest(correct, total).proportion_ci(0.95, method="wilson")
     assert wilson_interval(correct, total) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-def test_metrics_hold_the_wilson_interval() -> None:
+def test_metrics_include_the_wilson_interval() -> None:
     ours = classification_metrics(torch.eye(2)[[0] * 100], torch.tensor([0] * 97 + [1] * 3))
     expected = binomtest(97, 100).proportion_ci(0.95, method="wilson")
     assert (ours["accuracy_low"], ours["accuracy_high"]) == pytest.approx((expected.low, expected.high), abs=1e-9)

@@ -1,4 +1,4 @@
-"""The estimate is near the truth where features carry it, at chance where they don't, and absent where it can't be."""
+"""The cross-fitted accuracy, at chance for random labels and absent where it can't be estimated."""
 
 import warnings
 
@@ -17,7 +17,7 @@ def _digits(per_class: int) -> tuple[np.ndarray, np.ndarray]:
     return pixels[rows], labels[rows]
 
 
-def test_features_that_tell_the_classes_score_high() -> None:
+def test_features_that_separate_the_classes_score_high() -> None:
     features, labels = _digits(10)
     found = cross_fit(features, labels, seed=0)
     assert found is not None
@@ -34,7 +34,7 @@ def test_shuffled_labels_score_at_chance() -> None:
     assert found["accuracy"] < 0.25
 
 
-def test_the_seed_decides_the_folds() -> None:
+def test_the_seed_determines_the_folds() -> None:
     features, labels = _digits(10)
     noisy = features + np.random.default_rng(1).normal(0, 8, features.shape)
     runs = [cross_fit(noisy, labels, seed) for seed in (0, 0, 1, 2, 3)]
@@ -42,13 +42,13 @@ def test_the_seed_decides_the_folds() -> None:
     assert len({run["accuracy"] for run in runs if run}) > 1
 
 
-def test_length_of_features_does_not_matter() -> None:
+def test_the_length_of_features_has_no_effect() -> None:
     features, labels = _digits(5)
     scaled = features * np.random.default_rng(0).uniform(0.01, 100, (len(features), 1))
     assert cross_fit(features, labels, 0) == cross_fit(scaled, labels, 0)
 
 
-def test_classes_with_few_images_get_fewer_folds() -> None:
+def test_classes_with_few_images_have_fewer_folds() -> None:
     features, labels = _digits(3)
     found = cross_fit(features, labels, 0)
     assert found is not None
@@ -63,12 +63,12 @@ def test_a_class_of_two_among_larger_ones_is_scored_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = cross_fit(features, labels, 0)
-    # Right for the class of two only because one of the two always teaches while the other is asked for.
+    # Correct for the class of two only because one of the two images is used to fit while the other is held out.
     assert found is not None
     assert (found["accuracy"], found["num_images"], found["folds"]) == (1.0, 20, 5)
 
 
-def test_a_class_with_one_image_is_left_out_and_said_so() -> None:
+def test_a_class_with_one_image_is_excluded_and_this_is_explained() -> None:
     features, labels = _digits(4)
     keep = np.ones(len(labels), bool)
     keep[np.flatnonzero(labels == 7)[1:]] = False
@@ -81,7 +81,7 @@ def test_a_class_with_one_image_is_left_out_and_said_so() -> None:
     assert "single labelled image" not in str(full["what"])
 
 
-def test_what_it_is_is_said() -> None:
+def test_the_estimate_is_explained() -> None:
     found = cross_fit(*_digits(5), 0)
     assert found is not None
     what = str(found["what"])
@@ -108,8 +108,8 @@ def test_class_indices_need_not_be_contiguous() -> None:
     assert found == shifted
 
 
-def test_very_many_labels_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_IMAGES", 50)
+def test_a_subset_of_very_many_labels_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_IMAGES", 50)
     found = cross_fit(*_digits(20), 0)
     assert found is not None
     assert found["num_images"] <= 50

@@ -1,4 +1,4 @@
-"""Metrics of several labels per image: the hand-computed oracle, scikit-learn, and what unknown labels must not do."""
+"""Metrics for several labels per image, against values computed by hand and scikit-learn."""
 
 import json
 from typing import Any
@@ -23,7 +23,8 @@ def metrics(probabilities: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]
     return dict(multilabel_metrics(probabilities, labels))
 
 
-def test_the_figures_of_a_small_case_computed_by_hand() -> None:
+def test_metrics_of_the_worked_example() -> None:
+    """docs/papers/saliency-regularization.md, S-4."""
     found = metrics(PROBABILITIES, marks(PRESENCE))
     assert found.pop("AP") == pytest.approx([0.8333333333, 0.5833333333, 1.0], abs=1e-9)
     assert found == pytest.approx(
@@ -51,7 +52,7 @@ def test_interpolation_raises_the_average_precision_of_a_late_run_of_positives()
 
 
 @pytest.mark.parametrize("levels", [10**6, 5, 1], ids=["all differ", "many ties", "all tied"])
-def test_average_precision_is_scikit_learns_whatever_the_ties(levels: int) -> None:
+def test_average_precision_equals_scikit_learns_with_any_ties(levels: int) -> None:
     rng = np.random.default_rng(levels)
     scores = rng.integers(levels, size=(200, 6)) / levels
     presence = rng.random((200, 6)) < 0.2
@@ -61,8 +62,8 @@ def test_average_precision_is_scikit_learns_whatever_the_ties(levels: int) -> No
     assert found["mAP"] == pytest.approx(average_precision_score(presence, scores, average="macro"))
 
 
-def test_unknown_labels_count_for_nothing() -> None:
-    """Class by class, the same as if the images with an unknown label were not there."""
+def test_unknown_labels_are_ignored() -> None:
+    """For each class, the metrics are those of the images with a known label."""
     rng = np.random.default_rng(0)
     probabilities = torch.tensor(rng.random((60, 3)))
     labels = torch.tensor(rng.choice([PRESENT, ABSENT, UNKNOWN], size=(60, 3)).astype(np.int8))
@@ -78,7 +79,7 @@ def test_unknown_labels_count_for_nothing() -> None:
     assert metrics(flipped, labels) == found
 
 
-def test_a_class_without_positives_is_dropped_and_counted() -> None:
+def test_a_class_without_positives_is_excluded_and_counted() -> None:
     empty = torch.full((4, 1), ABSENT, dtype=torch.int8)
     unknown = torch.full((4, 1), UNKNOWN, dtype=torch.int8)
     more = torch.cat([PROBABILITIES, torch.full((4, 2), 0.9, dtype=torch.float64)], 1)
@@ -97,7 +98,7 @@ def test_a_class_that_is_never_predicted_has_no_precision_and_one_false_predicti
     assert found["OP"] == pytest.approx(3 / (2 + 3 + 1))
 
 
-def test_nothing_predicted_gives_zeros_and_not_a_division_by_zero() -> None:
+def test_without_predictions_the_metrics_are_zero() -> None:
     found = metrics(PROBABILITIES / 10, marks(PRESENCE))
     assert [found[key] for key in ("OP", "OR", "OF1", "CP", "CR", "CF1")] == [0] * 6
     assert found["mAP"] == pytest.approx(0.8055555556)
@@ -110,13 +111,13 @@ def test_images_without_a_known_label_are_not_counted() -> None:
     assert metrics(PROBABILITIES, torch.zeros(4, 3, dtype=torch.int8)) == {}
 
 
-def test_without_any_positive_there_are_only_counts() -> None:
+def test_without_positives_there_are_only_counts() -> None:
     labels = torch.full((4, 3), ABSENT, dtype=torch.int8)
     found = metrics(PROBABILITIES, labels)
     assert found == {"num_images": 4, "classes_without_positives": 3, "AP": [None] * 3}
 
 
-def test_half_precision_is_taken_and_the_figures_go_into_json() -> None:
+def test_half_precision_is_supported_and_the_metrics_are_valid_json() -> None:
     found = metrics(PROBABILITIES.bfloat16(), marks(PRESENCE))
     assert json.loads(json.dumps(found)) == found
     assert found["CF1"] == pytest.approx(0.7738095238)

@@ -1,4 +1,4 @@
-"""The weight average."""
+"""The exponential moving average of weights and batch statistics."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def model() -> Classifier:
     return build(ModelSpec("small_cnn", 3, 1, 16, "linear", None, (0.5,), (0.5,)))
 
 
-def test_the_decay_is_short_at_first_and_then_as_asked(model: Classifier) -> None:
+def test_the_decay_ramps_up_to_the_requested_value(model: Classifier) -> None:
     average = WeightAverage(model, decay=0.5)
     with torch.no_grad():
         average.shadow.head.bias.fill_(0)
@@ -60,7 +60,7 @@ def test_the_average_carries_no_gradient_and_is_in_evaluation_mode(model: Classi
     assert not average.shadow.training
 
 
-def test_a_frozen_trunk_is_left_out(model: Classifier) -> None:
+def test_frozen_weights_are_not_averaged(model: Classifier) -> None:
     model.backbone.requires_grad_(False)
     average = WeightAverage(model, decay=0.5)
     with torch.no_grad():

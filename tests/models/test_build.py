@@ -1,4 +1,4 @@
-"""A model's description goes through JSON and comes back, or says what is wrong with it."""
+"""A model specification survives JSON; invalid keys and values are named."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_a_spec_survives_json() -> None:
+def test_a_specification_survives_json() -> None:
     spec = ModelSpec.from_dict(GOOD)
     assert spec.mean == (0.1,)
     assert json.loads(json.dumps(spec.to_dict())) == GOOD | {
@@ -48,7 +48,7 @@ def test_a_spec_survives_json() -> None:
         ({"image_size": "8"}, "image_size is '8'"),
         ({"head": "mlp"}, "head is 'mlp'"),
         ({"pad_type": "reflect"}, "pad_type is 'reflect'"),
-        ({"mean": [0.1, 0.2]}, "mean is .* there are 1"),
+        ({"mean": [0.1, 0.2]}, "mean is .* each of the 1 channels"),
         ({"mean": "0.1"}, "mean is '0.1'"),
         ({"mean": [float("nan")]}, "mean is"),
         ({"std": [0.0]}, "std is .* above 0"),
@@ -84,26 +84,26 @@ def test_the_same_seed_builds_the_same_weights() -> None:
     assert not torch.equal(first["head.weight"], third["head.weight"])
 
 
-def test_trying_the_size_leaves_no_trace() -> None:
+def test_measuring_the_feature_width_changes_neither_mode_nor_statistics() -> None:
     model = build(ModelSpec.from_dict(GOOD))
     assert model.training
     assert all(not value.any() for key, value in model.state_dict().items() if key.endswith("running_mean"))
 
 
-def test_a_padding_that_a_backbone_lacks_is_refused() -> None:
+def test_a_padding_that_a_backbone_does_not_support_is_refused() -> None:
     with pytest.raises(UserError, match="resnet18 has no padding option"):
         build(ModelSpec.from_dict(GOOD | {"backbone": "resnet18", "pad_type": "same", "image_size": 32}))
 
 
-@pytest.mark.parametrize(("backbone", "places"), [("resnet18", 8), ("mobilenetv2_100", 8), ("small_cnn", 16)])
-def test_a_fine_map_has_a_sixteenth_of_the_side_where_the_backbone_can(backbone: str, places: int) -> None:
-    """A net without the option (small_cnn: an eighth) keeps its own; the weights are the same ones."""
+@pytest.mark.parametrize(("backbone", "side"), [("resnet18", 8), ("mobilenetv2_100", 8), ("small_cnn", 16)])
+def test_a_fine_map_has_a_sixteenth_of_the_side_where_the_backbone_supports_it(backbone: str, side: int) -> None:
+    """A network without the option (small_cnn: an eighth) keeps its map; the weights have the same names and shapes."""
     plain, fine = (
         build(ModelSpec(backbone, 2, 3, 128, "linear", None, (0.5,) * 3, (0.25,) * 3, fine_map=asked)).eval()
         for asked in (False, True)
     )
     x = torch.zeros(1, 3, 128, 128)
-    assert fine.outputs(x).map.shape[-1] == places
+    assert fine.outputs(x).map.shape[-1] == side
     assert {n: t.shape for n, t in fine.state_dict().items()} == {n: t.shape for n, t in plain.state_dict().items()}
     if backbone != "small_cnn":
-        assert plain.outputs(x).map.shape[-1] == places // 2
+        assert plain.outputs(x).map.shape[-1] == side // 2

@@ -1,4 +1,4 @@
-"""One classifier type: logits, pooled features and an NCHW map, whatever the backbone."""
+"""The classifier interface: logits, pooled features and an NCHW map, whatever the backbone."""
 
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ def classifier(backbone: str, image_size: int = 32, **options: Any) -> SingleCla
 @pytest.mark.parametrize(
     ("backbone", "size"), [*LIGHT, *(pytest.param(*case, marks=pytest.mark.slow) for case in HEAVY)]
 )
-def test_every_backbone_gives_logits_features_and_a_map(backbone: str, size: int) -> None:
+def test_every_backbone_has_logits_features_and_a_map(backbone: str, size: int) -> None:
     model = classifier(backbone, size)
     images = torch.randn(2, 3, size, size)
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_every_backbone_gives_logits_features_and_a_map(backbone: str, size: int
     "backbone", ["resnet18", "small_cnn", pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow)]
 )
 def test_the_mean_of_the_map_is_the_pooled_feature(backbone: str) -> None:
-    """Holds only when channels are where they belong: these three pool by the mean and do nothing after it."""
+    """These three pool by the mean and have no layer after it, so this fails if the channels are in the wrong place."""
     model = classifier(backbone, 96)
     with torch.no_grad():
         outputs = model.outputs(torch.randn(2, 3, 96, 96))
@@ -61,7 +61,7 @@ def test_the_mean_of_the_map_is_the_pooled_feature(backbone: str) -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_a_vit_token_lands_at_its_patch() -> None:
+def test_a_vit_token_is_at_its_patch_in_the_map() -> None:
     model = classifier("vit_tiny_patch16_224", 48)
     images = torch.randn(2, 3, 48, 48)
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_a_vit_token_lands_at_its_patch() -> None:
     torch.testing.assert_close(last[:, :, 1, 2], tokens[:, 1 + 1 * 3 + 2])  # one class token, then row by row
 
 
-def test_channels_last_maps_are_turned() -> None:
+def test_channels_last_maps_are_permuted() -> None:
     layer = nn.Identity()
     layer.num_features = 5  # type: ignore[assignment]
     nhwc = torch.randn(2, 3, 4, 5)
@@ -83,13 +83,13 @@ def test_channels_last_maps_are_turned() -> None:
 @pytest.mark.parametrize(
     "last", [[torch.zeros(2, 5, 3, 3)], torch.zeros(2, 7, 5), torch.zeros(2, 1, 5), torch.zeros(2, 5)]
 )
-def test_what_is_no_map_is_refused(last: Any) -> None:
+def test_outputs_that_are_no_map_are_refused(last: Any) -> None:
     with pytest.raises(UserError, match="no single last feature map"):
         as_map(last, nn.Identity())
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_features_in_and_images_in_give_the_same_logits() -> None:
+def test_features_and_images_have_the_same_logits() -> None:
     model = classifier("small_cnn", 28)
     images = torch.randn(4, 3, 28, 28)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_features_in_and_images_in_give_the_same_logits() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_an_ensemble_answers_with_the_mean_probability() -> None:
+def test_an_ensemble_predicts_the_mean_probability() -> None:
     model = build(ModelSpec("small_cnn", 3, 1, 16, "linear", None, (0.5,), (0.3,), members=2)).eval()
     images = torch.randn(5, 1, 16, 16)
     first, second = (member(images).softmax(1) for member in model.networks())
@@ -123,7 +123,7 @@ def test_the_interface_itself_cannot_be_instantiated() -> None:
 
 
 def test_attention_pools_by_the_sum_of_its_maps() -> None:
-    """METHODS T-4: identity 1x1 convolution, no normalisation."""
+    """docs/papers/student-report.md, T-4: identity 1x1 convolution, no normalisation."""
     features = torch.tensor([[[1.0, -1], [0, 2]], [[0, 1], [-2, 1]]])[None]
     attention = features.relu().sum(1)
     torch.testing.assert_close(attention, torch.tensor([[[1.0, 1], [0, 3]]]))
@@ -138,7 +138,7 @@ def test_attention_pools_by_the_sum_of_its_maps() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_an_attention_classifier_says_where_it_looked() -> None:
+def test_an_attention_classifier_returns_its_attention_map() -> None:
     model = build(ModelSpec("wrn_28_2", 4, 3, 32, "linear", None, (0.5,) * 3, (0.3,) * 3, attention_maps=2)).eval()
     assert isinstance(model, AttentionClassifier)
     images = torch.randn(2, 3, 32, 32)
@@ -151,7 +151,7 @@ def test_an_attention_classifier_says_where_it_looked() -> None:
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("backbone", ["wrn_28_2", "test_convnext", "mobilenetv3_small_050", "test_vit"])
 def test_attention_that_is_1_everywhere_is_mean_pooling(backbone: str) -> None:
-    """What a backbone does after its pooling (ConvNeXt's norm, MobileNetV3's wider layer) is still done."""
+    """Layers after the backbone's pooling (ConvNeXt's norm, MobileNetV3's wider layer) are kept."""
     spec = ModelSpec(backbone, 4, 3, 160, "linear", None, (0.5,) * 3, (0.3,) * 3, attention_maps=1)
     model = build(spec).eval()
     assert isinstance(model, AttentionClassifier)
@@ -161,13 +161,13 @@ def test_attention_that_is_1_everywhere_is_mean_pooling(backbone: str) -> None:
     with torch.no_grad():
         attention.conv.weight.zero_()
         attention.conv.bias.zero_()  # type: ignore[union-attr]
-        attention.norm.eps = 0.0  # what is left is its shift, 1 from the start
+        attention.norm.eps = 0.0  # only its bias remains, initially 1
         images = torch.randn(2, 3, 160, 160)
         expected = SingleClassifier.features(model, images)
         torch.testing.assert_close(model.features(images), expected)
 
 
-def test_a_head_can_be_swapped() -> None:
+def test_a_head_can_be_replaced() -> None:
     model = classifier("small_cnn")
     images = torch.randn(2, 3, 32, 32)
     model.head = nn.Linear(model.num_features, 7)
@@ -176,7 +176,7 @@ def test_a_head_can_be_swapped() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_a_normalized_head_does_not_see_the_length_of_features() -> None:
+def test_a_normalized_head_ignores_the_length_of_features() -> None:
     model = classifier("small_cnn", head="normalized-linear")
     assert isinstance(model.head, NormalizedLinear)
     features = torch.randn(3, 64)
@@ -193,6 +193,6 @@ def test_a_normalized_head_does_not_see_the_length_of_features() -> None:
         pytest.param("inception_v3", 32, "inception_v3 does not take 32 px", marks=pytest.mark.slow),
     ],
 )
-def test_a_size_that_a_backbone_refuses_is_named(backbone: str, size: int, says: str) -> None:
+def test_an_unsupported_image_size_is_named(backbone: str, size: int, says: str) -> None:
     with pytest.raises(UserError, match=says):
         build(spec(backbone, size))

@@ -61,7 +61,7 @@ def test_bf16_and_channels_last_give_nearly_the_same(name: str) -> None:
 
     from fewlabels.models import backbones
 
-    assert name in backbones.OURS
+    assert name in backbones.OWN_BACKBONES
     torch.manual_seed(0)
     net = timm.create_model(name, num_classes=4).eval()
     images = torch.randn(4, 3, 32, 32)

@@ -1,4 +1,4 @@
-"""Whether the running statistics of batch normalisation move is a decision."""
+"""Running statistics of batch normalisation are updated or frozen, as requested."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from fewlabels.models.statistics import freeze_statistics
 from fewlabels.run.train import train
 
 
-def test_resting_statistics_normalise_training_too() -> None:
-    """Those of the backbone alone: none came with the weights for what is beside it."""
+def test_frozen_statistics_also_normalise_training_passes() -> None:
+    """Only the backbone's statistics are frozen: other layers have no pretrained ones."""
     norm = nn.BatchNorm2d(2)
     net = nn.ModuleDict({"backbone": nn.Sequential(norm, nn.Dropout(0.5)), "attention": nn.BatchNorm2d(2)}).train()
     freeze_statistics(net)
@@ -27,8 +27,8 @@ def test_resting_statistics_normalise_training_too() -> None:
 
 @pytest.mark.parametrize("name", ["supervised", "fixmatch", "mean-teacher"])
 @pytest.mark.parametrize("statistics", ["fixed", "moving"])
-def test_a_run_moves_its_statistics_or_leaves_them(tmp_path: Path, name: str, statistics: str) -> None:
-    """Fixed ones are those that the network began with; the weights of normalisation learn all the same."""
+def test_a_run_updates_or_keeps_its_statistics(tmp_path: Path, name: str, statistics: str) -> None:
+    """Fixed statistics keep their initial values, while the weights of normalisation are trained in both cases."""
     case = Case("classify", name)
     options = case_options(write_tiny(tmp_path), case, tmp_path / "run", statistics=statistics, ema=0.0)
     folder = train(options, say=lambda _: None, dataset=tiny_dataset("classify"))
@@ -38,6 +38,6 @@ def test_a_run_moves_its_statistics_or_leaves_them(tmp_path: Path, name: str, st
     running = [key for key in last if key.startswith("method/model.") and "running_" in key]
     assert running
     assert all(torch.equal(first[key], last[key]) == (statistics == "fixed") for key in running)
-    learnt = [key.replace("running_mean", "weight") for key in running if key.endswith("running_mean")]
-    assert all(not torch.equal(first[key], last[key]) for key in learnt)
+    trained = [key.replace("running_mean", "weight") for key in running if key.endswith("running_mean")]
+    assert all(not torch.equal(first[key], last[key]) for key in trained)
     assert json.loads((folder / "metrics.json").read_text())["train"]["steps"] == options.steps

@@ -1,4 +1,4 @@
-"""Weights are taken as their file says, or refused in one sentence; the network is never touched here."""
+"""Weight files are loaded with their preprocessing, or refused in one sentence; no test uses the network."""
 
 import pickle
 from pathlib import Path
@@ -13,7 +13,7 @@ from fewlabels.errors import UserError
 from fewlabels.models import weight_files
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.weight_files import fed_header, read_file
+from fewlabels.models.weight_files import preprocessing_header, read_file
 from fewlabels.models.weights import Weights, load_weights, resolve_weights
 
 
@@ -34,14 +34,14 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "some.safetensors"
 
 
-def test_none_leaves_everything_to_the_caller() -> None:
+def test_none_means_random_weights_and_no_preprocessing() -> None:
     weights = resolve_weights("small_cnn", "none", 1, 28)
     assert weights == Weights()
     assert load_weights(built(weights, "small_cnn"), weights) == ()
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_header_rules_padding_and_normalisation(shared_data: Path) -> None:
+def test_the_header_sets_padding_and_normalisation(shared_data: Path) -> None:
     path = str(shared_data / "weights" / "mobilenetv2_100_imagenet.safetensors")
     weights = resolve_weights("mobilenetv2_100", path, 3, 64)
     assert (weights.mean, weights.std, weights.pad_type) == ((0.5,) * 3, (0.5,) * 3, "same")
@@ -62,11 +62,11 @@ def test_weights_of_another_backbone_are_named(shared_data: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_a_head_of_the_same_size_is_kept(file: Path) -> None:
+def test_a_head_of_the_same_size_is_loaded(file: Path) -> None:
     net = saved(file, "cnn3", num_classes=10)
     weights = resolve_weights("cnn3", str(file), 3, 28)
     assert weights.mean is None
-    assert "the data's own" in weights.notes[0]
+    assert "those of the data set are used" in weights.notes[0]
     model = built(weights, "cnn3", size=28)
     (note,) = load_weights(model, weights)
     assert "fc.weight (10 classes) kept" in note
@@ -75,7 +75,7 @@ def test_a_head_of_the_same_size_is_kept(file: Path) -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_a_classifiers_own_file_is_read(file: Path) -> None:
+def test_the_file_of_a_classifier_is_loaded(file: Path) -> None:
     first = built(Weights(), "small_cnn", num_classes=3)
     save_file(first.state_dict(), file, {"mean": "0.2", "std": "0.4"})
     weights = resolve_weights("small_cnn", str(file), 3, 32)
@@ -86,11 +86,11 @@ def test_a_classifiers_own_file_is_read(file: Path) -> None:
     torch.testing.assert_close(second.features(images), first.features(images))
 
 
-def test_without_a_header_timms_normalisation_is_taken_and_said(file: Path) -> None:
+def test_without_a_header_timms_normalisation_is_used_and_noted(file: Path) -> None:
     saved(file, "resnet18", num_classes=0)
     weights = resolve_weights("resnet18", str(file), 3, 32)
     assert weights.mean == (0.485, 0.456, 0.406)
-    assert "timm's record" in weights.notes[0]
+    assert "timm's configuration" in weights.notes[0]
 
 
 @pytest.mark.usefixtures("in_float64")
@@ -119,7 +119,7 @@ def test_position_tables_are_fitted_to_the_image_size(file: Path) -> None:
     assert weights.trunk["pos_embed"].shape == (1, 1 + 2 * 2, 192)
 
 
-def test_looking_for_weights_does_not_move_the_random_generator(file: Path) -> None:
+def test_resolving_weights_does_not_change_the_random_generator(file: Path) -> None:
     saved(file, "small_cnn", num_classes=0)
     before = torch.get_rng_state()
     resolve_weights("small_cnn", str(file), 3, 32)
@@ -143,7 +143,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "content", [b"", b"\xff" * 64, b"\x02\x00\x00\x00\x00\x00\x00\x00{}", b"<html>not found</html>"]
 )
-def test_a_file_that_is_no_safetensors_is_refused(file: Path, content: bytes) -> None:
+def test_a_file_in_another_format_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(UserError, match=r"some\.safetensors"):
         resolve_weights("small_cnn", str(file), 3, 32)
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_safetensors_is_refused(file: Path, content: bytes) ->
 def test_a_truncated_file_is_refused(file: Path) -> None:
     saved(file, "cnn3")
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(UserError, match="only part of one"):
+    with pytest.raises(UserError, match="not a complete safetensors file"):
         resolve_weights("cnn3", str(file), 3, 32)
 
 
@@ -160,7 +160,7 @@ def test_weights_that_are_not_finite_are_refused(file: Path) -> None:
     net = timm.create_model("cnn3")
     state = net.state_dict() | {"fc.bias": torch.full((10,), float("nan"))}
     save_file(state, file)
-    with pytest.raises(UserError, match=r"'fc\.bias' holds values that are not finite"):
+    with pytest.raises(UserError, match=r"'fc\.bias' has values that are not finite"):
         resolve_weights("cnn3", str(file), 3, 32)
 
 
@@ -181,21 +181,21 @@ def test_a_hostile_header_is_refused(file: Path, header: dict[str, str], says: s
 
 def test_a_layer_of_another_shape_is_named(file: Path) -> None:
     saved(file, "small_cnn", width=32)
-    with pytest.raises(UserError, match=r"of another shape convs.0.weight"):
+    with pytest.raises(UserError, match=r"with another shape convs.0.weight"):
         resolve_weights("small_cnn", str(file), 3, 32)
 
 
 @pytest.mark.parametrize(
     ("name", "says"), [("imagnet", "did you mean 'imagenet'"), ("no/such.safetensors", "--weights none")]
 )
-def test_a_file_that_is_not_there_is_named(name: str, says: str) -> None:
+def test_a_missing_file_is_named(name: str, says: str) -> None:
     with pytest.raises(UserError, match=f"there is no such file.*{says}"):
         resolve_weights("small_cnn", name, 3, 32)
 
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nothing cached and a server out of reach; holds the timeouts it was asked with."""
+    """An empty cache and an unreachable server; the list receives the timeouts of the requests."""
     asked: list[float] = []
 
     def unreachable(url: str, timeout: float) -> None:
@@ -203,7 +203,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         raise ConnectionError("name resolution failed\nand more lines")
 
     def forbidden(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("a download was begun although the server is out of reach")
+        raise AssertionError("a download started although the server is unreachable")
 
     monkeypatch.setattr(weight_files, "try_to_load_from_cache", lambda *args: None)
     monkeypatch.setattr(weight_files, "get_hf_file_metadata", unreachable)
@@ -211,7 +211,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return asked
 
 
-def test_a_failed_download_names_the_ways_out_and_asks_once(no_network: list[float]) -> None:
+def test_a_failed_download_names_the_alternatives_after_one_request(no_network: list[float]) -> None:
     with pytest.raises(UserError) as error:
         resolve_weights("resnet18", "imagenet", 3, 64)
     message = str(error.value)
@@ -223,7 +223,7 @@ def test_a_failed_download_names_the_ways_out_and_asks_once(no_network: list[flo
     assert no_network[0] <= 10
 
 
-def test_our_nets_have_no_imagenet_weights(no_network: list[float]) -> None:
+def test_our_networks_have_no_imagenet_weights(no_network: list[float]) -> None:
     with pytest.raises(UserError, match="there are none for wrn_28_2"):
         resolve_weights("wrn_28_2", "imagenet", 3, 32)
     assert no_network == []
@@ -251,12 +251,12 @@ def test_imagenet_weights_come_with_timms_normalisation(file: Path, monkeypatch:
         )
 
 
-def test_how_a_network_is_fed_is_read_back_and_a_damaged_entry_is_refused(tmp_path: Path) -> None:
+def test_the_preprocessing_header_is_read_back_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     tensors, file = {"backbone.a": torch.ones(1)}, tmp_path / "model.safetensors"
-    save_file(tensors, file, fed_header((0.25, 0.5), (1.0, 2.0), "same"))
+    save_file(tensors, file, preprocessing_header((0.25, 0.5), (1.0, 2.0), "same"))
     found = read_file(str(file)).header
     assert (found["mean"], found["std"], found["pad_type"]) == ("0.25,0.5", "1.0,2.0", "same")
     for damaged in ("[1]", '{"mean": 3}', "{"):
         save_file(tensors, file, {"fewlabels": damaged})
-        with pytest.raises(UserError, match="fetch it again"):
+        with pytest.raises(UserError, match="download it again"):
             read_file(str(file))

@@ -1,4 +1,4 @@
-"""The tables there are: what their cells say is what the command line takes."""
+"""The recipes: the commands of their cells, typed on the command line, give the options of the cells."""
 
 import shlex
 from dataclasses import replace
@@ -16,29 +16,29 @@ TABLES = table_names()
 NOWHERE = Path("/no where/at all")
 
 
-class Began(Exception):
-    """Raised in the place of a training run; holds its options."""
+class Started(Exception):
+    """Raised instead of a training run, with its options."""
 
 
 @pytest.fixture(autouse=True)
 def no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def begin(options: TrainOptions, *_: object, **__: object) -> None:
-        raise Began(options)
+    def start(options: TrainOptions, *_: object, **__: object) -> None:
+        raise Started(options)
 
-    monkeypatch.setattr("fewlabels.run.train.train", begin)
+    monkeypatch.setattr("fewlabels.cli.train.train", start)
 
 
 def type_in(command: str, root: Path, draw: int) -> TrainOptions:
-    """The options that a run would get if a cell's command was typed."""
+    """Return the options of a run whose command is typed."""
     program, *words = shlex.split(command.replace("ROOT", shlex.quote(str(root))).replace("DRAW", str(draw)))
     assert program == "fewlabels"
-    with pytest.raises(Began) as began:
+    with pytest.raises(Started) as started:
         main(words)
-    return began.value.args[0]
+    return started.value.args[0]
 
 
-def settled(options: TrainOptions) -> tuple[TrainOptions, object]:
-    """The options without, and as, the method's parameters: typed ones are text."""
+def parsed(options: TrainOptions) -> tuple[TrainOptions, object]:
+    """Return the options without parameters, and the parsed parameters; typed parameters are text."""
     return replace(options, parameters={}), make_parameters(
         load_method(options.method, options.task or "classify"), options.parameters, 10
     )
@@ -49,7 +49,7 @@ def one_cell(**options: object) -> Cell:
     return cell
 
 
-def test_the_tables_are_the_files_of_the_folder_that_define_one() -> None:
+def test_the_tables_are_the_modules_that_define_one() -> None:
     assert {"digits", "dnll-mnist", "dnll-usps-mnist", "pepl-cub50", "pepl-cub50-trained"} <= set(TABLES)
     assert not {"table", "reproduce", "--init--"} & set(TABLES)
 
@@ -64,7 +64,7 @@ def test_a_table_loads_without_its_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_cell_has_a_place_of_its_own_and_a_name_that_cells_can_ask_for(name: str) -> None:
+def test_a_cell_has_a_unique_position_and_a_name_without_special_characters(name: str) -> None:
     places = [(cell.row, cell.column) for cell in load_table(name, NOWHERE).cells]
     assert len(set(places)) == len(places)
     assert not any(letter in text for place in places for text in place for letter in "*?[]:|\n")
@@ -78,34 +78,35 @@ def test_no_two_cells_are_the_same_run(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("root", [NOWHERE, Path("."), Path("data/m")], ids=str)
-def test_the_command_of_a_cell_typed_in_gives_the_options_of_the_cell(name: str, root: Path) -> None:
+def test_the_typed_command_of_a_cell_gives_the_options_of_the_cell(name: str, root: Path) -> None:
     for cell in load_table(name, root).cells:
         validate(cell.options)
         *first, last = cell.command().split("; ")
-        begun = [] if cell.start is None else [cell.start]
-        for command, own in zip(first, begun, strict=True):
+        starts = [] if cell.start is None else [cell.start]
+        for command, own in zip(first, starts, strict=True):
             typed = type_in(command, root.absolute(), 2)
-            assert settled(typed) == settled(replace(own, seed=2, out="START"))
-        weights = "START/model.safetensors" if begun else cell.options.weights
-        assert settled(type_in(last, root.absolute(), 2)) == settled(replace(cell.options, seed=2, weights=weights))
+            assert parsed(typed) == parsed(replace(own, seed=2, out="START"))
+        weights = "START/model.safetensors" if starts else cell.options.weights
+        assert parsed(type_in(last, root.absolute(), 2)) == parsed(replace(cell.options, seed=2, weights=weights))
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_command_is_the_same_wherever_the_data_lie(name: str) -> None:
+def test_a_command_does_not_depend_on_the_root(name: str) -> None:
     roots = (NOWHERE, Path("."), Path("data"), Path("/"))
     tables = [[cell.command() for cell in load_table(name, root).cells] for root in roots]
     assert all(commands == tables[0] for commands in tables)
 
 
-def test_an_unknown_parameter_of_a_method_is_refused_when_its_command_is_typed(
-    capsys: pytest.CaptureFixture[str],
+def test_an_unknown_parameter_of_a_method_is_refused_on_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.undo()  # the real training checks the parameters first
     words = one_cell(data="mnist", parameters={"warmth": 1}).command().replace("DRAW", "0").split()
     assert main(words[1:]) == 2
     assert "'warmth'" in capsys.readouterr().err
 
 
-def test_a_command_says_only_what_differs_from_the_defaults() -> None:
+def test_a_command_has_only_options_that_differ_from_the_defaults() -> None:
     cell = one_cell(data="mnist", num_labels=20, freeze=False, skip_bad=True, parameters={"mu": 2}, root="/data")
     assert cell.command() == (
         "fewlabels train mnist --method supervised --num-labels 20 --skip-bad --no-freeze --method.mu 2 "
@@ -117,13 +118,13 @@ def test_a_value_with_a_space_is_quoted() -> None:
     assert "--labels 'my labels.csv' " in one_cell(data="mnist", labels="my labels.csv").command()
 
 
-def test_only_what_lies_below_the_root_is_named_from_there() -> None:
+def test_only_paths_below_the_root_are_relative_to_it() -> None:
     cell = one_cell(data="/data/birds", labels="/data-2/labels.csv", weights="imagenet", root="/data")
     assert "train ROOT/birds " in cell.command()
     assert "--labels /data-2/labels.csv --weights imagenet --root ROOT" in cell.command()
 
 
-def test_a_row_wins_over_a_column_and_both_over_what_all_cells_share() -> None:
+def test_rows_take_precedence_over_columns_and_columns_over_shared_options() -> None:
     rows = {"a": {"method": "dnll", "parameters": {"m": 2}}, "b": {"method": "dnll", "steps": 7}}
     columns = {"x": {"steps": 5, "parameters": {"m": 3, "mu": 4}}, "y": {}}
     cells = grid(rows, columns, {}, data="mnist", steps=1, parameters={"weight": 1.0})
@@ -147,7 +148,7 @@ def test_a_row_wins_over_a_column_and_both_over_what_all_cells_share() -> None:
         ("dnll-mnist", "supervised", "100 labels", None),
     ],
 )
-def test_the_papers_figure_stands_in_its_cell(name: str, row: str, column: str, printed: float | None) -> None:
+def test_the_papers_figure_is_in_its_cell(name: str, row: str, column: str, printed: float | None) -> None:
     (paper,) = [cell.paper for cell in load_table(name, NOWHERE).cells if (cell.row, cell.column) == (row, column)]
     assert paper == printed
 
@@ -157,11 +158,11 @@ def test_an_unknown_table_names_the_nearest() -> None:
         load_table("pepl-cub5", NOWHERE)
 
 
-def test_a_module_of_this_folder_that_is_no_table_is_not_loaded() -> None:
+def test_a_module_that_is_no_table_is_not_loaded() -> None:
     with pytest.raises(UserError, match="no table 'reproduce'"):
         load_table("reproduce", NOWHERE)
 
 
-def test_a_table_has_three_draws_unless_it_says_otherwise() -> None:
+def test_a_table_has_three_draws_by_default() -> None:
     assert PaperTable("title", "about", ()).draws == 3
     assert load_table("pepl-cub50-trained", NOWHERE).draws == 1

@@ -110,7 +110,7 @@ def test_collapse_and_imbalance_are_among_the_limitations(summary: RunSummary) -
     given = {name: 30 if name == "3" else 4 for name in summary.classes}
     text = text_of(with_own(summary, pseudo_counts=pseudo, label_counts=given))
     assert text.index("Limitations") < text.index("99 % of the 909 accepted pseudo-labels") < text.index("Setup")
-    assert "'3' was given 30 labels" in text
+    assert "'3' has 30 labels" in text
 
 
 def test_a_note_is_shown_once(summary: RunSummary) -> None:

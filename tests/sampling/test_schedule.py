@@ -1,4 +1,4 @@
-"""Which images make up a step."""
+"""The images of a step."""
 
 import torch
 
@@ -7,7 +7,7 @@ from fewlabels.sampling.schedule import Stream
 ROWS = torch.tensor([3, 5, 8, 13, 21, 34, 55])
 
 
-def test_every_epoch_holds_every_image_once_in_another_order() -> None:
+def test_every_epoch_has_every_image_once_in_another_order() -> None:
     stream = Stream(ROWS, 7, seed=0, name="unlabelled")
     first, second = stream.at(0).rows, stream.at(1).rows
     assert sorted(first.tolist()) == sorted(second.tolist()) == ROWS.tolist()
@@ -20,7 +20,7 @@ def test_no_image_is_left_out_at_the_end_of_an_epoch() -> None:
     assert sorted(drawn[:7].tolist()) == sorted(drawn[7:14].tolist()) == ROWS.tolist()
 
 
-def test_a_step_is_the_same_whatever_was_asked_before() -> None:
+def test_a_step_does_not_depend_on_earlier_calls() -> None:
     fresh, used = Stream(ROWS, 4, 1, "labelled"), Stream(ROWS, 4, 1, "labelled")
     for step in (9, 2, 40):
         used.at(step)
@@ -34,7 +34,7 @@ def test_two_processes_share_the_batch_of_one() -> None:
     assert torch.equal(one.slots, torch.cat([part.slots for part in two]))
 
 
-def test_few_images_come_several_times_in_one_batch() -> None:
+def test_a_batch_larger_than_the_data_repeats_images() -> None:
     rows = Stream(ROWS[:2], 5, 0, "labelled").at(0).rows
     assert sorted(rows.tolist()) in ([3, 3, 3, 5, 5], [3, 3, 5, 5, 5])
 

@@ -80,13 +80,13 @@ def test_maps_that_find_no_room_are_computed_at_every_step(
     """With room for them the trunk is done when training begins."""
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(frozen, "MEMORY", room)
-    places, seen = ClassMapClassifier.places, [0]
+    places, seen = ClassMapClassifier.location_features, [0]
 
     def counted(self: ClassMapClassifier, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen[0] += x.ndim == 4 and self.training
         return places(self, x)
 
-    monkeypatch.setattr(ClassMapClassifier, "places", counted)
+    monkeypatch.setattr(ClassMapClassifier, "location_features", counted)
     case = Case("multilabel", "saliency-regularization")
     options = case_options(write_tiny(tmp_path), case, tmp_path / "run", freeze=True, steps=3)
     train(options, say=lambda _: None, dataset=tiny_dataset("multilabel"))

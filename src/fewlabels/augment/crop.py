@@ -1,4 +1,4 @@
-"""Random crop, mirror image and cutout: each image of a (B, C, H, W) uint8 batch with its own random numbers."""
+"""Random crop, flip and cutout of (B, C, H, W) uint8 images, with random numbers of its own for each image."""
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from fewlabels.randomness import Draws
 
 
 def pad_and_crop(images: Tensor, draws: Draws, fraction: float = 1 / 8) -> Tensor:
-    """Pad by reflection and crop back to (H, W) at a random place.
+    """Pad by reflection and crop back to (H, W) at a random position.
 
     The padding is ``fraction`` of each side, rounded down, and at least one pixel: 4 at 32 pixels, 28 at 224. All
-    (2 * padding + 1) places along each side are equally probable.
+    (2 * padding + 1) positions along each side are equally probable.
     """
     assert 0 < fraction < 1
     vertical, horizontal = draws.uniform(2).split(1, dim=1)
@@ -24,20 +24,20 @@ def pad_and_crop(images: Tensor, draws: Draws, fraction: float = 1 / 8) -> Tenso
 
 
 def flip(images: Tensor, draws: Draws, mode: Flip) -> Tensor:
-    """Mirror left to right with probability 1/2 unless ``mode`` is "none"; with "both", top to bottom as well."""
+    """Flip left to right with probability 1/2 unless ``mode`` is "none"; with "both", also top to bottom."""
     if mode == "none":
         return images
     chosen = draws.uniform(2) < 0.5
-    images = _mirrored(images, chosen[:, 0], dim=3)
-    return _mirrored(images, chosen[:, 1], dim=2) if mode == "both" else images
+    images = _flipped(images, chosen[:, 0], dim=3)
+    return _flipped(images, chosen[:, 1], dim=2) if mode == "both" else images
 
 
 def cutout(images: Tensor, draws: Draws, smallest: float, largest: float, colour: tuple[int, int, int]) -> Tensor:
-    """Paint a square in one colour, of a side uniform in [smallest, largest) pixels.
+    """Fill a square with one colour; its side is uniform in [smallest, largest) pixels.
 
-    Grey images take the colour's first channel. The geometry is that of the code of USB and of kekmodel's FixMatch: the
-    left edge is a uniform centre less half a side, moved to 0 if it is outside, and truncated; the right edge is a side
-    further, cut at the image, and included.
+    Grey images use the first channel of the colour. The geometry is that of the code of USB and of kekmodel's FixMatch:
+    the left edge is a uniform centre minus half a side, at least 0, truncated; the right edge is one side further,
+    clipped to the image, and inclusive.
     """
     x, y, size = draws.uniform(3).split(1, dim=1)
     side = smallest + (largest - smallest) * size
@@ -45,26 +45,26 @@ def cutout(images: Tensor, draws: Draws, smallest: float, largest: float, colour
     rows = _within(images.shape[2], y, side).to(images.device, non_blocking=True)
     square = rows[:, None, :, None] * columns[:, None, None, :]
     paint = torch.tensor(colour[: images.shape[1]], dtype=torch.uint8).to(images.device, non_blocking=True)
-    # Products of bytes, as torch.where and masked_fill_ take ten times as long on a CPU.
+    # Products of bytes: torch.where and masked_fill_ take ten times as long on a CPU.
     return (images * (1 - square)).add_(square * paint[:, None, None])
 
 
 def _shifted(size: int, fraction: float, uniform: Tensor) -> Tensor:
-    """(B, size) int64: which pixel along one side is read, after a random shift and reflection without the edge."""
+    """Return (B, size) int64 pixel indices along one side after a random shift, reflected without the edge."""
     padding = max(1, int(size * fraction))
     shift = (uniform * (2 * padding + 1)).long() - padding
     return size - 1 - (size - 1 - (torch.arange(size) + shift).abs()).abs()
 
 
-def _mirrored(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
-    """Mirror the chosen images, (B,) bool on the CPU; picking whole images is faster than choosing pixel by pixel."""
+def _flipped(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
+    """Flip the chosen images, (B,) bool on the CPU; selecting whole images is faster than selecting pixels."""
     index = torch.arange(len(images)) + len(images) * chosen
     both = torch.cat([images, images.flip(dim)])
     return both.index_select(0, index.to(images.device, non_blocking=True))
 
 
 def _within(size: int, centre: Tensor, side: Tensor) -> Tensor:
-    """(B, size) uint8: 1 where the square covers the pixels along one side; (B, 1) ``centre`` is in [0, 1)."""
+    """Return (B, size) uint8: 1 where the square covers a pixel along one side; (B, 1) ``centre`` is in [0, 1)."""
     first = (centre * size - side / 2).clamp_min(0).floor()
     place = torch.arange(size)
     return ((place >= first) & (place <= (first + side).floor())).view(torch.uint8)

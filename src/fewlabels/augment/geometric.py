@@ -1,6 +1,6 @@
-"""Rotation, shear and translation: nearest pixel, black outside, equal to Pillow's.
+"""Rotation, shear and translation: nearest pixel, black outside, equal to Pillow's operations.
 
-Each is an affine matrix per image: see :func:`fewlabels.augment.operation.affine`.
+Each computes an affine matrix per image: see :func:`fewlabels.augment.operation.affine`.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _A, _B, _C, _D, _E, _F = range(6)
 
 def _rotate(images: Tensor, magnitude: Tensor) -> Tensor:
     angle = np.radians(magnitude.to("cpu", torch.float64).numpy() % 360)
-    # Rounded as Pillow does, so that a right angle moves every pixel onto a pixel.
+    # Rounded as in Pillow, so that a rotation by a right angle maps pixels to pixels.
     cos, sin = np.cos(angle).round(15), np.sin(angle).round(15)
     x, y = images.shape[3] / 2, images.shape[2] / 2
     coefficients = [cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y]
@@ -46,7 +46,7 @@ def _translate_y_whole(images: Tensor, magnitude: Tensor) -> Tensor:
 
 
 def _unit_matrix_with(position: int, value: Tensor) -> Tensor:
-    """(B, 6) float64 on the CPU: the matrices that move nothing, but for one coefficient."""
+    """Return (B, 6) float64 identity matrices on the CPU with one coefficient replaced."""
     matrix = np.zeros((len(value), 6))
     matrix[:, [_A, _E]] = 1
     matrix[:, position] = value.cpu().numpy()
@@ -54,18 +54,18 @@ def _unit_matrix_with(position: int, value: Tensor) -> Tensor:
 
 
 def _whole(distance: Tensor) -> Tensor:
-    """Truncated to whole pixels; a float32 product may lie just short of the integer that is meant."""
+    """Truncate to whole pixels; a float32 product may be just below the intended integer."""
     return distance.round(decimals=3).trunc()
 
 
 rotate = Operation(_rotate, affine)
-"""Turn counter-clockwise about the centre by the magnitude in degrees, as ``Image.rotate``."""
+"""Rotate counter-clockwise about the centre by the magnitude in degrees, like ``Image.rotate``."""
 
 shear_x = Operation(_shear_x, affine)
-"""Read row y from ``magnitude * y`` further right."""
+"""Shear horizontally: row y is read ``magnitude * y`` pixels further right."""
 
 shear_y = Operation(_shear_y, affine)
-"""Read column x from ``magnitude * x`` further down."""
+"""Shear vertically: column x is read ``magnitude * x`` pixels further down."""
 
 translate_x = Operation(_translate_x, affine)
 """Move the image left by the magnitude as a fraction of its width."""

@@ -1,4 +1,4 @@
-"""Hide-and-Seek: the cells of a grid are hidden at random, so that no part of an object is always to be seen."""
+"""Hide-and-Seek: hide random cells of a grid, so that no part of an object is always visible."""
 
 from torch import Tensor
 
@@ -6,20 +6,20 @@ from fewlabels.randomness import Draws
 
 
 def hide(images: Tensor, draws: Draws, size: int, probability: float) -> Tensor:
-    """Set the cells of a square grid to 0, the mean of normalised images (Singh and Lee, ICCV 2017).
+    """Set random cells of a square grid to 0, the mean of normalised images (Singh and Lee, ICCV 2017).
 
-    "Grid size 4, drop .5", the default of wsolevaluation, means cells of 4 x 4 pixels, each of which is hidden with
-    probability 1/2. The grid starts at the top left corner; cells at the right and at the bottom may be cut off. All
-    channels of a cell are hidden together, and each image has its own cells.
+    "Grid size 4, drop .5", the default of wsolevaluation, means cells of 4 x 4 pixels, each hidden with probability 1/2
+    (docs/papers/baselines.md, hide-and-seek). The grid starts at the top left corner; cells at the right and at the
+    bottom may be smaller. All channels of a cell are hidden together, and the cells are drawn for each image.
 
     Args:
         images: (B, C, H, W) floating point, normalised.
         draws: B slots.
         size: side of a cell in pixels, at least 1.
-        probability: from 0 (nothing is hidden) to 1 (everything is).
+        probability: of hiding a cell, from 0 to 1.
 
     Returns:
-        new images of the same shape and type.
+        New images of the same shape and dtype.
     """
     assert size >= 1
     assert 0 <= probability <= 1

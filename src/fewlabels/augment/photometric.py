@@ -1,7 +1,7 @@
 """Operations on grey levels and colours, each equal to Pillow's operation of the same name.
 
-What maps each level of a channel to another level is a table of 256 entries per image and channel; only colour and
-sharpness look at more than one value at a time.
+An operation that maps each level of a channel to another level is a table of 256 entries per image and channel; only
+colour and sharpness depend on more than one value at a time.
 """
 
 import torch
@@ -10,12 +10,12 @@ from torch import Tensor
 from fewlabels.augment.operation import Operation, look_up, replace
 
 
-def _identity(images: Tensor, magnitude: Tensor) -> Tensor:
+def _unchanged(images: Tensor, magnitude: Tensor) -> Tensor:
     return images
 
 
 def _auto_contrast(images: Tensor, magnitude: Tensor) -> Tensor:
-    # Pillow truncates a product of float64; other arithmetic is one level off where the exact result is an integer.
+    # Pillow truncates a float64 product; other arithmetic differs by one level where the exact result is an integer.
     precision = torch.float32 if images.device.type == "mps" else torch.float64
     low, high = (extreme.to(precision) for extreme in torch.aminmax(images.flatten(2), dim=2, keepdim=True))
     varied = high > low
@@ -68,64 +68,64 @@ def _sharpness(images: Tensor, magnitude: Tensor) -> Tensor:
     centre = pixels[:, :, 1:-1, 1:-1].contiguous()
     columns = (pixels[:, :, :-2] + pixels[:, :, 1:-1]).add_(pixels[:, :, 2:])
     weighted = (columns[..., :-2] + columns[..., 1:-1]).add_(columns[..., 2:]).add_(centre, alpha=4)
-    smooth = (weighted + 6.5).div_(13).floor_()  # the kernel's weights are 1, and 5 in the middle: 13 in all
+    smooth = (weighted + 6.5).div_(13).floor_()  # the kernel's weights are 1, and 5 in the middle: 13 in total
     result = images.clone()
     result[:, :, 1:-1, 1:-1] = _blend(smooth, centre, _per_image(magnitude, images)[..., None])
     return result
 
 
 def _levels(images: Tensor) -> Tensor:
-    """(1, 1, 256) int32: all the values that a pixel can have."""
+    """Return all levels of a pixel, (1, 1, 256) int32."""
     return torch.arange(256, dtype=torch.int32, device=images.device)[None, None]
 
 
 def _per_image(magnitude: Tensor, images: Tensor) -> Tensor:
-    """(B, 1, 1) magnitudes on the images' device."""
+    """Return (B, 1, 1) magnitudes on the images' device."""
     return magnitude.to(images.device, non_blocking=True)[:, None, None]
 
 
 def _for_channels(images: Tensor, table: Tensor) -> Tensor:
-    """(B, C, 256) uint8 from a (B, 1, 256) table that is the same for all channels."""
+    """Expand a (B, 1, 256) table that is the same for all channels to (B, C, 256) uint8."""
     return table.to(torch.uint8).expand(-1, images.shape[1], -1)
 
 
 def _blend(degenerate: Tensor, original: Tensor, factor: Tensor) -> Tensor:
-    """Pillow's ``Image.blend`` in float32: a product and a sum, each rounded, and truncation to uint8."""
+    """Blend like Pillow's ``Image.blend`` in float32: a rounded product, a rounded sum, and truncation to uint8."""
     base = degenerate.float()
     return ((original.float() - base) * factor).add_(base).clamp_(0, 255).to(torch.uint8)
 
 
 def _grey(images: Tensor) -> Tensor:
-    """(B, 1, H, W) int32: Pillow's conversion to "L", the ITU-R 601-2 luma with weights in 1/65536."""
+    """Convert to (B, 1, H, W) int32 like Pillow's mode "L": the ITU-R 601-2 luma with weights in 1/65536."""
     if images.shape[1] == 1:
         return images.to(torch.int32)
     red, green, blue = images.to(torch.int32).split(1, dim=1)
     return (red * 19595).add_(green, alpha=38470).add_(blue, alpha=7471).add_(32768) >> 16
 
 
-identity = Operation(_identity, replace)
-"""The images themselves."""
+unchanged = Operation(_unchanged, replace)
+"""Return the images; RandAugment's "identity". No magnitude."""
 
 auto_contrast = Operation(_auto_contrast, look_up)
-"""Stretch each channel to 0..255, as ``ImageOps.autocontrast``; a constant channel stays. No magnitude."""
+"""Stretch each channel to 0..255, like ``ImageOps.autocontrast``; a constant channel is not changed. No magnitude."""
 
 equalize = Operation(_equalize, look_up)
-"""Flatten each channel's histogram, as ``ImageOps.equalize``. No magnitude."""
+"""Flatten each channel's histogram, like ``ImageOps.equalize``. No magnitude."""
 
 posterize = Operation(_posterize, look_up)
-"""Keep the ``int(magnitude)`` highest bits, 1 to 8, as ``ImageOps.posterize``."""
+"""Keep the ``int(magnitude)`` highest bits, 1 to 8, like ``ImageOps.posterize``."""
 
 solarize = Operation(_solarize, look_up)
-"""Invert every level that is at least the magnitude, 0 to 256, as ``ImageOps.solarize``."""
+"""Invert every level that is at least the magnitude, 0 to 256, like ``ImageOps.solarize``."""
 
 brightness = Operation(_brightness, look_up)
-"""Blend with black (0) towards the image (1), as ``ImageEnhance.Brightness``."""
+"""Blend with black (0) towards the image (1), like ``ImageEnhance.Brightness``."""
 
 contrast = Operation(_contrast, look_up)
-"""Blend with the image's rounded mean grey (0) towards the image (1), as ``ImageEnhance.Contrast``."""
+"""Blend with the image's rounded mean grey (0) towards the image (1), like ``ImageEnhance.Contrast``."""
 
 color = Operation(_color, replace)
-"""Blend with the grey image (0) towards the image (1), as ``ImageEnhance.Color``; grey images stay."""
+"""Blend with the grey image (0) towards the image (1), like ``ImageEnhance.Color``; grey images are not changed."""
 
 sharpness = Operation(_sharpness, replace)
-"""Blend with the smoothed image (0) towards the image (1), as ``ImageEnhance.Sharpness``; the border stays."""
+"""Blend with the smoothed image (0) towards the image (1), like ``ImageEnhance.Sharpness``, except at the border."""

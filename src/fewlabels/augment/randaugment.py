@@ -1,8 +1,8 @@
 """RandAugment (Cubuk et al., 2020) in the two variants that semi-supervised learning uses, drawn per image.
 
-A policy draws ``count`` operations per image, with replacement, applies each with some probability, and cuts a square
-out. Images that drew the same operation are prepared together, and those whose operations share a kernel go through it
-together, so the cost is that of a few batched operations.
+A policy draws ``count`` operations per image, with replacement, applies each with some probability, and applies cutout.
+Images with the same operation are prepared together, and operations with the same kernel share one call of it, so the
+cost is that of a few batched operations.
 """
 
 from dataclasses import dataclass
@@ -21,31 +21,31 @@ from fewlabels.randomness import Draws
 
 
 class Choice(NamedTuple):
-    """An operation that can be drawn, and its magnitude: ``low + (high - low) * strength``."""
+    """An operation of a policy, with magnitude ``low + (high - low) * strength``."""
 
     operation: Operation
     low: float = 0.0
     high: float = 0.0
     signed: bool = False
-    """Negated with probability 1/2."""
+    """Whether the magnitude is negated with probability 1/2."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A view of a batch: (B, C, H, W) uint8 images, C 1 or 3, and their draws, to uint8 images of the same shape."""
+    """A view of (B, C, H, W) uint8 images, C 1 or 3, and their draws: uint8 images of the same shape."""
 
     choices: tuple[Choice, ...]
-    """Those with the same kernel stand together."""
+    """The operations; those with the same kernel are adjacent."""
     count: int
-    """How many operations are drawn per image, with replacement."""
+    """Number of operations drawn per image, with replacement."""
     probability: float
-    """With which each drawn operation is applied."""
+    """Probability that a drawn operation is applied."""
     levels: int | None
-    """None: the strength is uniform in [0, 1). Otherwise it is 1/levels, ... or (levels - 1)/levels."""
+    """None for a strength uniform in [0, 1); otherwise it is one of 1/levels, ..., (levels - 1)/levels."""
     cutout: tuple[float, float]
-    """The range of the square's side, drawn uniformly, as a fraction of the image's width."""
+    """Range of the side of the square, drawn uniformly, as fractions of the image's width."""
     colour: tuple[int, int, int]
-    """What the square is filled with; the first channel for grey images."""
+    """Colour of the square; grey images use the first channel."""
 
     def __call__(self, images: Tensor, draws: Draws) -> Tensor:
         chosen, magnitudes = self.draw(draws.fork("operations"))
@@ -55,7 +55,7 @@ class Policy:
         return cutout(images, draws.fork("cutout"), smallest, largest, self.colour)
 
     def draw(self, draws: Draws) -> tuple[Tensor, Tensor]:
-        """(B, count) int64 indices into ``choices``, len(choices) for none, and (B, count) float32 magnitudes."""
+        """Draw (B, count) int64 indices into ``choices``, len(choices) for none, and (B, count) float32 magnitudes."""
         which, strength, applied, sign = draws.uniform(4 * self.count).view(-1, self.count, 4).unbind(2)
         chosen = (which.double() * len(self.choices)).long()
         low, high, signed = self._ranges[chosen].unbind(2)
@@ -66,11 +66,11 @@ class Policy:
 
     @cached_property
     def _ranges(self) -> Tensor:
-        """(len(choices), 3): low, high, signed."""
+        """Return (len(choices), 3): low, high, signed."""
         return torch.tensor([[choice.low, choice.high, choice.signed] for choice in self.choices])
 
     def _apply(self, images: Tensor, chosen: Tensor, magnitude: Tensor) -> Tensor:
-        """Apply to each image the operation of its index in ``chosen``, and to those with the last index none."""
+        """Apply to each image the operation of its index in ``chosen``; the last index stands for none."""
         order = np.argsort(chosen.numpy(), kind="stable")
         amounts = magnitude[torch.from_numpy(order)]
         ends = np.searchsorted(chosen.numpy()[order], np.arange(len(self.choices) + 1)).tolist()
@@ -98,7 +98,7 @@ USB = Policy(
         Choice(photometric.posterize, 4, 8),
         Choice(photometric.solarize, 0, 256),
         Choice(photometric.color, 0.05, 0.95),
-        Choice(photometric.identity),
+        Choice(photometric.unchanged),
         Choice(photometric.sharpness, 0.05, 0.95),
         Choice(geometric.rotate, -30, 30),
         Choice(geometric.shear_x, -0.3, 0.3),
@@ -112,7 +112,7 @@ USB = Policy(
     cutout=(0.0, 0.5),
     colour=(125, 123, 114),
 )
-"""As in microsoft/Semi-supervised-learning (USB): the magnitudes are uniform, every operation is applied."""
+"""The policy of microsoft/Semi-supervised-learning (USB): uniform magnitudes, every operation is applied."""
 
 FIXMATCH = Policy(
     choices=(
@@ -123,7 +123,7 @@ FIXMATCH = Policy(
         Choice(photometric.posterize, 4, 8),
         Choice(photometric.solarize, 256, 0),
         Choice(photometric.color, 0.05, 0.95),
-        Choice(photometric.identity),
+        Choice(photometric.unchanged),
         Choice(photometric.sharpness, 0.05, 0.95),
         Choice(geometric.rotate, 0, 30, signed=True),
         Choice(geometric.shear_x, 0, 0.3, signed=True),
@@ -137,7 +137,7 @@ FIXMATCH = Policy(
     cutout=(0.5, 0.5),
     colour=(127, 127, 127),
 )
-"""As in kekmodel/FixMatch-pytorch, which the student report follows: levels 1 to 9 of 10, a square of half the width.
+"""The policy of kekmodel/FixMatch-pytorch, which the student report uses: levels 1 to 9 of 10, half the width cut out.
 
-The code there cuts 16 pixels out whatever the size of the image; at its 32 pixels that is half the width.
+That code cuts out 16 pixels whatever the size of the image, which is half the width at its 32 pixels.
 """

@@ -6,26 +6,32 @@ from fewlabels.cli.parser import Parser
 
 
 def arguments(parser: Parser) -> None:
-    """The table, which of its cells, and where everything lies."""
-    parser.add_argument("table", metavar="TABLE", nargs="?", help="a table; without one the tables are listed")
+    """Add the options for the table, its cells and the directories."""
+    parser.add_argument("table", metavar="TABLE", nargs="?", help="name of a table; without it, the tables are listed")
     parser.add_argument(
-        "--cells", metavar="ROW[:COLUMN]", nargs="+", default=(), help="only these; * stands for any text"
+        "--cells", metavar="ROW[:COLUMN]", nargs="+", default=(), help="only these cells; * matches any text"
     )
-    parser.add_argument("--root", metavar="FOLDER", default=".", help="where the data lie (default: .)")
+    parser.add_argument("--root", metavar="FOLDER", default=".", help="directory of the data sets (default: .)")
     parser.add_argument(
-        "--out", metavar="FOLDER", default="runs/tables", help="figures and table (default: runs/tables)"
+        "--out",
+        metavar="FOLDER",
+        default="runs/tables",
+        help="directory of the tables (default: runs/tables)",
     )
     parser.add_argument(
-        "--runs", metavar="FOLDER", default="runs/reproduce", help="run folders (default: runs/reproduce)"
+        "--runs",
+        metavar="FOLDER",
+        default="runs/reproduce",
+        help="directory of the run folders (default: runs/reproduce)",
     )
-    parser.add_argument("--draws", metavar="N", type=int, help="label draws (default: the table's)")
+    parser.add_argument("--draws", metavar="N", type=int, help="number of label draws (default: the table's)")
     parser.add_argument(
-        "--minutes", metavar="X", type=float, help="begin no further run after this time; 0 only writes the table"
+        "--minutes", metavar="X", type=float, help="start no further run after this time; 0 only writes the table"
     )
 
 
 def run(parser: Parser, argv: list[str]) -> None:
-    """Train what is missing and print the table."""
+    """Train the missing cells and print the table."""
     args = parser.parse(argv)
     from fewlabels.recipes.table import load_table, table_names
 

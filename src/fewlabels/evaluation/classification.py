@@ -1,4 +1,4 @@
-"""Figures of merit for one class per image, each under its usual name, as fractions from 0 to 1."""
+"""Metrics for one class per image, under their usual names, as fractions from 0 to 1."""
 
 from math import sqrt
 from statistics import NormalDist
@@ -19,12 +19,17 @@ _BELOW_ONE = 1 - 1e-7
 
 
 def wilson_interval(correct: int, total: int, level: float = 0.95) -> tuple[float, float]:
-    """Bounds of a share ``correct / total`` (Wilson, 1927), which stay inside [0, 1] and work for 0 and for all.
+    """Compute the confidence interval of a proportion ``correct / total`` (Wilson, 1927).
+
+    Unlike the normal approximation, it stays inside [0, 1] and is valid for proportions of 0 and 1.
 
     Args:
         correct: from 0 to ``total``.
         total: at least 1.
-        level: how often such an interval holds the true share, between 0 and 1.
+        level: confidence level, between 0 and 1.
+
+    Returns:
+        Lower and upper bound.
     """
     assert 0 <= correct <= total
     assert total > 0
@@ -47,22 +52,23 @@ def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> list[list[
 
 
 def _balanced_accuracy(predicted: Tensor, labels: Tensor, num_classes: int) -> float:
-    """The mean recall over the classes that have images; torchmetrics' own mean counts absent, guessed ones as 0."""
+    """Average the recall over the classes with images; torchmetrics counts a predicted class without images as 0."""
     recall = multiclass_recall(predicted, labels, num_classes, average="none")
     return float(recall[labels.unique()].mean())
 
 
 def _calibration_error(probabilities: Tensor, labels: Tensor) -> float:
-    """Expected calibration error over 15 equal bins (Guo et al., 2017).
+    """Compute the expected calibration error over 15 equal bins (Guo et al., 2017).
 
-    torchmetrics gives a confidence of exactly 1 a bin of its own, and takes one above 1 (a rounding) for a logit.
+    torchmetrics puts a confidence of exactly 1 in a separate bin and treats values above 1 (rounding) as logits, so
+    probabilities are clamped below 1.
     """
     inside = probabilities.clamp(0, _BELOW_ONE)
     return float(multiclass_calibration_error(inside, labels, probabilities.shape[1], n_bins=15, norm="l1"))
 
 
 def classification_metrics(probabilities: Tensor, labels: Tensor) -> dict[str, float | int]:
-    """Every figure the report and ``metrics.json`` hold for one split.
+    """Compute the metrics of one split for the report and ``metrics.json``.
 
     Args:
         probabilities: (N, K) floating point, K at least 2, rows sum to 1.
@@ -70,7 +76,7 @@ def classification_metrics(probabilities: Tensor, labels: Tensor) -> dict[str, f
 
     Returns:
         ``num_images``, ``accuracy`` with its 95 % Wilson interval ``accuracy_low``..``accuracy_high``,
-        ``balanced_accuracy``, ``macro_f1``, ``nll`` (nats; probabilities count as at least 1e-12),
+        ``balanced_accuracy``, ``macro_f1``, ``nll`` (nats; probabilities are clamped to at least 1e-12),
         ``calibration_error`` and, for more than five classes, ``top5_accuracy``. Empty when there are no images.
     """
     num_images, num_classes = probabilities.shape

@@ -1,7 +1,7 @@
-"""Figures of merit for one box per image, each under its usual name, as fractions from 0 to 1.
+"""Metrics for one box per image, under their usual names, as fractions from 0 to 1.
 
-Boxes are (x0, y0, x1, y1) in fractions of the image, half-open; a box counts as right at an IoU of 0.5 or more with any
-true box of its image, and every image counts the same (METHODS 4.4).
+Boxes are (x0, y0, x1, y1) in fractions of the image, half-open. A box is correct at an IoU of 0.5 or more with any true
+box of its image, and all images have the same weight (docs/papers/lchp.md, L-5).
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.models.maps.cam import enlarge
 from fewlabels.models.maps.regions import scaled
 
-ENOUGH = 0.5
-"""The IoU from which on a box is right."""
-STEPS = 100
-"""How many thresholds :func:`max_box_accuracy` tries."""
+CORRECT_IOU = 0.5
+"""The smallest IoU at which a box is correct."""
+NUM_THRESHOLDS = 100
+"""Number of thresholds in :func:`max_box_accuracy`."""
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union, (...) float64 in [0, 1], of boxes (..., 4) in any unit; shapes are broadcast.
+    """Compute the intersection over union, (...) float64 in [0, 1], of boxes (..., 4) in any unit, with broadcasting.
 
-    A box without area, or inside out, has an IoU of 0 with every box, itself included.
+    A box without area, or with corners in the wrong order, has an IoU of 0 with every box, including itself.
     """
     a, b = a.double(), b.double()
     common = _area(torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:]))
@@ -39,9 +39,9 @@ def _area(first: Tensor, last: Tensor) -> Tensor:
 
 
 def best_iou(boxes: Tensor, true: TrueBoxes) -> Tensor:
-    """(N,) float64: the IoU of each of the (N, 4) boxes with that true box of its image that it meets best.
+    """Compute the largest IoU, (N,) float64, of each of the (N, 4) boxes with the true boxes of its image.
 
-    NaN where the image has no true box; ``true.row`` numbers the rows of ``boxes``.
+    NaN where the image has no true box; ``true.row`` are indices into ``boxes``.
     """
     row, corners = torch.as_tensor(true.row), torch.as_tensor(true.corners)
     ious = iou(boxes.cpu()[row], corners)
@@ -50,25 +50,25 @@ def best_iou(boxes: Tensor, true: TrueBoxes) -> Tensor:
 
 
 def localization_metrics(probabilities: Tensor, labels: Tensor, ious: Tensor) -> dict[str, float | int]:
-    """Every figure the report and ``metrics.json`` hold for one split.
+    """Compute the metrics of one split for the report and ``metrics.json``.
 
     Args:
         probabilities: (N, K) floating point.
-        labels: (N,) int64 in [0, K), or UNLABELLED; such an image counts for no figure that is about classes.
-        ious: (N,) from :func:`best_iou`; an image of NaN, without a true box, counts for no figure about boxes.
+        labels: (N,) int64 in [0, K), or UNLABELLED; such images are ignored in metrics of classes.
+        ious: (N,) from :func:`best_iou`; images with NaN, without a true box, are ignored in metrics of boxes.
 
     Returns:
-        ``num_images``, how many of them have a label, ``num_labelled``, and a true box, ``num_boxed``; ``accuracy``;
-        ``gt_known``, the share of right boxes, and ``mean_iou``; ``top1_loc`` and ``top5_loc``, the shares where also
-        the class is the likeliest one, or one of the five likeliest, or of all when there are fewer. A figure that no
-        image counts for is left out. Empty when there are no images.
+        ``num_images``; ``num_labelled`` and ``num_boxed``, the images with a label and with a true box; ``accuracy``;
+        ``gt_known``, the fraction of correct boxes, and ``mean_iou``; ``top1_loc`` and ``top5_loc``, the fractions
+        where in addition the class is the most probable one, or among the five most probable ones (all if there are
+        fewer). Metrics without any image are omitted. Empty when there are no images.
     """
     if len(labels) == 0:
         return {}
     probabilities, labels, ious = probabilities.detach().cpu(), labels.cpu(), ious.cpu()
     found = probabilities.argsort(dim=1, descending=True, stable=True)[:, :5] == labels[:, None]
     top1, top5 = found[:, 0], found.any(1)
-    right, known, boxed = ious >= ENOUGH, labels != UNLABELLED, ~ious.isnan()
+    right, known, boxed = ious >= CORRECT_IOU, labels != UNLABELLED, ~ious.isnan()
     counts = {"num_images": len(labels), "num_labelled": int(known.sum()), "num_boxed": int(boxed.sum())}
     figures = {
         "accuracy": top1[known],
@@ -80,47 +80,48 @@ def localization_metrics(probabilities: Tensor, labels: Tensor, ious: Tensor) ->
     return counts | {name: float(values.double().mean()) for name, values in figures.items() if len(values)}
 
 
-class Kept(NamedTuple):
-    """What one threshold of the confidence keeps."""
+class KeptBoxes(NamedTuple):
+    """The boxes above one threshold of the confidence."""
 
     threshold: float
     kept: int
-    """Images of a greater confidence."""
+    """Number of images with a greater confidence."""
     gt_known: float | None
-    """The share of right boxes among those of them that have a true box; None when there is none."""
+    """Fraction of correct boxes among those with a true box; None when there is none."""
 
 
 def kept_by_confidence(
     confidence: Tensor, ious: Tensor, thresholds: Sequence[float] = (0, 0.5, 0.6, 0.7, 0.8, 0.9)
-) -> list[Kept]:
-    """How many boxes each threshold keeps and how good they are: LCHP's Table 4, left half.
+) -> list[KeptBoxes]:
+    """Count the boxes above each threshold and the correct ones among them (LCHP, Table 4, left half).
 
     Args:
-        confidence: (N,) of the classifier on each box's crop.
+        confidence: (N,) confidence of the classifier in the crop of each box.
         ious: (N,) from :func:`best_iou`.
-        thresholds: LCHP's by default, from 0 to 1.
+        thresholds: from 0 to 1; LCHP's by default.
     """
     ious, rows = ious.cpu(), [(confidence > threshold).cpu() for threshold in thresholds]
     boxed = [ious[row][~ious[row].isnan()] for row in rows]
     return [
-        Kept(threshold, int(row.sum()), float((values >= ENOUGH).double().mean()) if len(values) else None)
+        KeptBoxes(threshold, int(row.sum()), float((values >= CORRECT_IOU).double().mean()) if len(values) else None)
         for threshold, row, values in zip(thresholds, rows, boxed, strict=True)
     ]
 
 
 def max_box_accuracy(maps: Tensor, true: TrueBoxes, side: int) -> dict[str, float]:
-    """MaxBoxAcc, versions 1 and 2 (Choe et al., CVPR 2020): the boxes of maps at the threshold that is best for all.
+    """Compute MaxBoxAcc, versions 1 and 2 (Choe et al., CVPR 2020): box accuracy at the best common threshold.
 
-    Version 1 takes the box of the largest component at an IoU of 0.5; version 2 that of the best component, and means
-    the accuracies at 0.3, 0.5 and 0.7, each with its own best threshold. Both look at true boxes to choose a threshold,
-    so they say what maps are worth and not what a method reaches. Components are 8-connected, as OpenCV's contours. The
-    thresholds are 0 to 0.99 in steps of 0.01, where wsolevaluation takes 0.001 and ten times the time; its boxes are in
-    whole pixels, both ends inside, ours are half-open fractions. A threshold that leaves nothing leaves a miss.
+    Version 1 uses the box of the largest component at an IoU of 0.5. Version 2 uses the best component, and averages
+    the accuracies at 0.3, 0.5 and 0.7, each with its own best threshold. Both choose the threshold by the true boxes,
+    so they measure the quality of maps and not the result of a method. Components are 8-connected, like OpenCV's
+    contours. Thresholds are 0 to 0.99 in steps of 0.01; wsolevaluation uses steps of 0.001, which takes ten times as
+    long. Its boxes are in whole pixels, both ends inclusive; ours are half-open fractions. A map without foreground at
+    a threshold counts as a miss.
 
     Args:
-        maps: (N, h, w) floating point, as they come.
-        true: its rows number the maps; maps without a true box are left out.
-        side: of the squares that the maps are enlarged to, one by one, before each is brought to 0 to 1.
+        maps: (N, h, w) floating point, unscaled.
+        true: true boxes, with indices into the maps as rows; maps without a true box are ignored.
+        side: maps are resized to side x side, one by one, before they are scaled to 0 to 1.
 
     Returns:
         ``max_box_acc`` and ``max_box_acc_v2``; empty when no map has a true box.
@@ -135,15 +136,15 @@ def max_box_accuracy(maps: Tensor, true: TrueBoxes, side: int) -> dict[str, floa
     ious = torch.stack([_ious_by_threshold(pixels(n), corners[row == n]) for n in row.unique().tolist()])
     largest, best = ious.unbind(1)
     shares = [(best >= enough).double().mean(0).max() for enough in (0.3, 0.5, 0.7)]
-    first = (largest >= ENOUGH).double().mean(0).max()
+    first = (largest >= CORRECT_IOU).double().mean(0).max()
     return {"max_box_acc": float(first), "max_box_acc_v2": float(torch.stack(shares).mean())}
 
 
 def _ious_by_threshold(pixels: np.ndarray, corners: Tensor) -> Tensor:
-    """(2, STEPS): the best IoU with any of the true boxes of the largest component, and of any component."""
-    result, labels = torch.zeros(2, STEPS, dtype=torch.float64), np.empty(pixels.shape, np.int32)
-    for step in range(STEPS):
-        ndimage.label(pixels > step / STEPS, np.ones((3, 3)), output=labels)
+    """Compute (2, NUM_THRESHOLDS): the best IoU with any true box of the largest component, and of any component."""
+    result, labels = torch.zeros(2, NUM_THRESHOLDS, dtype=torch.float64), np.empty(pixels.shape, np.int32)
+    for step in range(NUM_THRESHOLDS):
+        ndimage.label(pixels > step / NUM_THRESHOLDS, np.ones((3, 3)), output=labels)
         if labels.any():
             ious = iou(_boxes(labels)[:, None], corners).amax(1)
             result[:, step] = torch.stack([ious[np.bincount(labels.flat)[1:].argmax()], ious.max()])
@@ -151,7 +152,7 @@ def _ious_by_threshold(pixels: np.ndarray, corners: Tensor) -> Tensor:
 
 
 def _boxes(labels: np.ndarray) -> Tensor:
-    """(components, 4) float64 of an (h, w) map that has the number of a component in each pixel, or 0."""
+    """Compute (components, 4) float64 boxes of an (h, w) map of component numbers; 0 is background."""
     height, width = labels.shape
     slices = ndimage.find_objects(labels)
     edges = [(x.start / width, y.start / height, x.stop / width, y.stop / height) for y, x in slices]
@@ -159,9 +160,9 @@ def _boxes(labels: np.ndarray) -> Tensor:
 
 
 def centred_box(side: float = 0.8) -> Tensor:
-    """(4,) float64: the box about the centre that covers this share of each side, what no map has to be asked for.
+    """Return a centred box that covers this fraction of each side, (4,) float64: a baseline that needs no map.
 
-    Its GT-Known on the test images of CUB's first 50 classes is 44.7 %; that of the whole image, side 1, is 20.9 %.
+    Its GT-Known on the test images of CUB's first 50 classes is 44.7 %; that of the whole image (side 1) is 20.9 %.
     """
     assert 0 < side <= 1
     return torch.tensor([1 - side, 1 - side, 1 + side, 1 + side], dtype=torch.float64) / 2

@@ -1,4 +1,4 @@
-"""Figures of merit for several labels per image, each under its usual name, as fractions from 0 to 1."""
+"""Metrics for several labels per image, under their usual names, as fractions from 0 to 1."""
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
@@ -10,13 +10,13 @@ Metrics = dict[str, "float | int | list[float | None]"]
 
 
 def average_precisions(scores: np.ndarray, present: np.ndarray) -> tuple[float, float]:
-    """Average precision of one class by two conventions, which differ: plain and interpolated.
+    """Compute the average precision of one class by two conventions, plain and interpolated.
 
-    Plain: the precision at each positive, averaged; images of equal score are one step, as in scikit-learn.
-    Interpolated (VOC since 2010): the area under the curve where each precision is the best one at that recall or more.
+    Plain: the mean of the precisions at the positives; images of equal score are one step, as in scikit-learn.
+    Interpolated (VOC since 2010): the area under the curve of the best precision at each recall or more.
 
     Args:
-        scores: (N,) floating point, the higher the more certain.
+        scores: (N,) floating point; higher scores rank first.
         present: (N,) bool, at least one of them true.
     """
     precision, recall, _ = precision_recall_curve(present, scores)  # by rising precision: recall falls from 1 to 0
@@ -26,10 +26,10 @@ def average_precisions(scores: np.ndarray, present: np.ndarray) -> tuple[float, 
 
 
 def multilabel_metrics(probabilities: Tensor, labels: Tensor) -> Metrics:
-    """Every figure the report and ``metrics.json`` hold for one split.
+    """Compute the metrics of one split for the report and ``metrics.json``.
 
-    Unknown labels count for nothing. A class without a positive among the known labels is dropped from every figure,
-    and counted. A class counts as predicted at a probability of 0.5 or more.
+    Unknown labels are ignored. A class without a positive among the known labels is excluded from all metrics, and
+    counted. A class is predicted at a probability of 0.5 or more.
 
     Args:
         probabilities: (N, K) floating point in [0, 1].
@@ -37,11 +37,12 @@ def multilabel_metrics(probabilities: Tensor, labels: Tensor) -> Metrics:
 
     Returns:
         ``num_images`` with a known label and ``classes_without_positives``; ``AP``, K plain average precisions with
-        None for the dropped classes; their mean ``mAP`` and ``mAP_voc``, that of the interpolated ones; precision,
-        recall and F1 over all labels, ``OP``, ``OR``, ``OF1``, and their means over the classes, ``CP``, ``CR``, and
-        ``CF1``, the harmonic mean of these two means (not the mean of F1). Where a class is never predicted, one false
-        prediction is counted, as in the code of HCP-MLR-PL, whose definitions these are. Empty when no label is known;
-        only the counts and ``AP`` when no class has a positive.
+        None for the excluded classes; their mean ``mAP``, and ``mAP_voc``, the mean of the interpolated ones;
+        precision, recall and F1 over all labels, ``OP``, ``OR``, ``OF1``; the means of precision and recall over the
+        classes, ``CP`` and ``CR``, and ``CF1``, the harmonic mean of these two (not the mean of F1). A class that is
+        never predicted counts one false prediction, as in the code of HCP-MLR-PL, which defines these metrics
+        (docs/papers/saliency-regularization.md, S-4). Empty when no label is known; only the counts and ``AP`` when no
+        class has a positive.
     """
     scores, marks = probabilities.detach().double().cpu().numpy(), labels.cpu().numpy()
     assert scores.shape == marks.shape

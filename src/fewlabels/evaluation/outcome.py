@@ -1,4 +1,4 @@
-"""What a trained model answers for images, and how a finished run is handed to those who describe it."""
+"""Predictions of a trained model, and the outcome of a run as reports and exports receive it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,29 +10,28 @@ from fewlabels.models.classifier import Classifier
 
 
 class Answers(NamedTuple):
-    """Answers of a model for N images, on the CPU."""
+    """Predictions of a model for any N images, on the CPU."""
 
     probabilities: Tensor
     """(N, K) float32."""
     boxes: Tensor | None = None
-    """(N, 4) float32 x0, y0, x1, y1 as fractions of the upright image, in a task that has boxes."""
+    """(N, 4) float32 x0, y0, x1, y1 as fractions of the upright image, in a task with boxes."""
 
 
 AnswersOf = Callable[[Classifier, Iterable[Tensor], Tensor | None], Answers]
-"""A task's answers: of a model, for batches of network input, with (N,) known classes or None."""
+"""A task's predictions of a model for batches of network input, with (N,) int64 known classes or None."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Answers of the evaluated model for every image of the data set."""
+    """Predictions of the evaluated model for every image of the data set."""
 
     probabilities: Tensor
     """(N, K) float32."""
     accepted: Tensor
-    """Whether the method would trust this prediction as a label: (N,) bool, or (N, K) where a label is a mark per
-    class."""
+    """Whether the method accepts the prediction as a label: (N,) bool, or (N, K) where a label is a mark per class."""
     boxes: Tensor | None = None
-    """As in :class:`Answers`."""
+    """See :class:`Answers`."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Outcome:
     model: Classifier
     """The averaged model, which is saved."""
     plain: Callable[[Tensor], Iterable[Tensor]]
-    """From rows to the images without augmentation, as network input."""
+    """Returns the images of rows without augmentation, as network input."""
     predictions: Predictions
     answers: AnswersOf
-    """The task's answers, for a look at some images again."""
+    """The task's predictions, for further images."""

@@ -1,4 +1,4 @@
-"""A running average of the weights, batch statistics included: the model that is evaluated and saved."""
+"""Exponential moving average of the weights and batch statistics: the model that is evaluated and saved."""
 
 from copy import deepcopy
 
@@ -11,11 +11,15 @@ Pair = tuple[list[Tensor], list[Tensor]]
 
 
 class WeightAverage(nn.Module):
-    """shadow <- decay * shadow + (1 - decay) * model, over parameters *and* floating-point buffers.
+    """Update shadow <- decay * shadow + (1 - decay) * model, over parameters *and* floating-point buffers.
 
-    A teacher without the BatchNorm buffers of its weights is this field's most repeated silent bug. Early in a run the
-    decay is (1 + t) / (10 + t), so that the initial weights do not linger; without ``ramp`` it is always the same.
-    Integer buffers are copied.
+    BatchNorm buffers are averaged as well: a teacher whose running statistics do not match its weights is a common
+    silent bug. Integer buffers are copied.
+
+    Args:
+        model: its copy is the first average.
+        decay: from 0 (a plain copy of the model) to below 1.
+        ramp: limits the decay to (1 + t) / (10 + t) after t updates, so that the initial weights are soon forgotten.
     """
 
     updates: Tensor
@@ -32,14 +36,14 @@ class WeightAverage(nn.Module):
 
     @torch.no_grad()
     def restart(self, model: nn.Module) -> None:
-        """Make the shadow the model as it is now, and begin the average anew."""
+        """Restart the average from the current model."""
         self.shadow.load_state_dict(model.state_dict())
         self._count = 0
         self.updates.zero_()
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Move the shadow towards the model; with decay 0 it becomes the model."""
+        """Update the average with the current model; with decay 0, copy the model."""
         if self._count < 0:
             self._count = int(self.updates)
         keep = min(self.decay, (1 + self._count) / (10 + self._count)) if self.decay and self.ramp else self.decay
@@ -54,9 +58,9 @@ class WeightAverage(nn.Module):
 
 
 def _pairs(shadow: nn.Module, model: nn.Module) -> tuple[Pair, Pair]:
-    """What can differ, shadow beside model: floating-point tensors, then others.
+    """Return the tensors to update as (shadow's, model's): the floating-point ones, then the others.
 
-    A frozen trunk's weights stay equal by themselves and are left out.
+    Frozen weights never differ and are left out.
     """
     weights = dict(model.named_parameters())
     moving = {n: w for n, w in weights.items() if w.requires_grad} | dict(model.named_buffers())

@@ -1,4 +1,4 @@
-"""Where timm is asked for a network: names, creation and what a network refuses, in our words."""
+"""Backbones from timm: names, creation, and clear errors where a backbone does not fit."""
 
 from contextlib import suppress
 from typing import Any
@@ -19,21 +19,21 @@ from fewlabels.models.nets import (
     wide_resnet,
 )
 
-OURS = tuple(name for module in (cnn3, cnn13, small_cnn, wide_resnet) for name in module.default_cfgs)
-"""The nets that timm lacks; importing their modules registered them."""
+OWN_BACKBONES = tuple(name for module in (cnn3, cnn13, small_cnn, wide_resnet) for name in module.default_cfgs)
+"""The networks that timm lacks; importing their modules registers them with timm."""
 PAD_TYPES = ("", "same", "valid")
-FINE = 16
-"""Pixels of an image per place of a fine map."""
+FINE_STRIDE = 16
+"""Pixels of the image per location of a fine map."""
 
 _FAILURES = (TypeError, ValueError, RuntimeError, AssertionError, LookupError, AttributeError, ZeroDivisionError)
-"""What timm raises for a size, an option or a state dict that a network can't take."""
+"""What timm raises for a size, an option or a state dict that a network does not support."""
 
 
-def record(backbone: str) -> PretrainedCfg:
-    """Return timm's record of a backbone: its normalisation, head, and whether its image size is fixed.
+def pretrained_cfg(backbone: str) -> PretrainedCfg:
+    """Return timm's configuration of a backbone: its normalisation, its head, and whether its image size is fixed.
 
-    UserError for a name that timm does not know, which includes its forms that fetch code's arguments from elsewhere
-    (``hf-hub:...``, ``local-dir:...``).
+    Raises UserError for a name that timm does not know. Names that load a configuration from elsewhere
+    (``hf-hub:...``, ``local-dir:...``) count as unknown.
     """
     found = timm.get_pretrained_cfg(backbone) if timm.is_model(backbone) else None
     if found is None:
@@ -42,7 +42,7 @@ def record(backbone: str) -> PretrainedCfg:
 
 
 def _nearest(backbone: str) -> str:
-    """Prefer a name that begins with what was typed: people leave out ends, such as ``_patch16_224``."""
+    """Prefer names that begin with what was typed, as users leave out endings such as ``_patch16_224``."""
     names = timm.list_models()
     longer = [name for name in names if name.startswith(backbone)] if backbone else []
     return f"did you mean '{min(longer, key=len)}'?" if longer else nearest(backbone, names)
@@ -53,19 +53,26 @@ def create(
 ) -> nn.Module:
     """Create a backbone without classifier for (B, channels, image_size, image_size) images.
 
-    ``pad_type`` "same" is the padding of weights that came from TensorFlow; None leaves the backbone's own. With
-    ``fine_map`` the last map has a sixteenth of the image's side instead of a 32nd, where the net can (timm's
-    ``output_stride``: the same weights, dilated); a net that can't keeps its own. UserError where the backbone can't be
-    built so.
+    Args:
+        backbone: a name of timm's, ours included.
+        channels: of the images.
+        image_size: height and width in pixels.
+        pad_type: padding of the convolutions; "same" for weights from TensorFlow, None for the backbone's own.
+        fine_map: reduce the side of the last map by 16 instead of 32 where the backbone supports it (timm's
+            ``output_stride``: the same weights, dilated); others keep their own stride.
+        options: further arguments of ``timm.create_model``.
+
+    Raises:
+        UserError: where the backbone can't be built with these options.
     """
     arguments: dict[str, Any] = {"num_classes": 0, "in_chans": channels, **options}
-    if record(backbone).fixed_input_size:  # takes patches of one size from images of one size
+    if pretrained_cfg(backbone).fixed_input_size:  # its position table has the size of the image
         arguments["img_size"] = image_size
     if pad_type is not None:
         arguments["pad_type"] = pad_type
     if fine_map:
         with suppress(*_FAILURES):
-            return timm.create_model(backbone, output_stride=FINE, **arguments)
+            return timm.create_model(backbone, output_stride=FINE_STRIDE, **arguments)
     try:
         return timm.create_model(backbone, **arguments)
     except _FAILURES as error:
@@ -78,7 +85,10 @@ def create(
 
 @torch.no_grad()
 def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int) -> int:
-    """Return D of the pooled features, found by trying one blank image; UserError where the size is refused."""
+    """Return D, the length of the pooled features, by a pass of one blank image.
+
+    Raises UserError where the backbone does not support the image size.
+    """
     weight = next(backbone.parameters())
     blank = torch.zeros(1, channels, image_size, image_size, device=weight.device, dtype=weight.dtype)
     trunk: Any = backbone
@@ -91,9 +101,9 @@ def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int
     finally:
         backbone.train(was_training)
     if not isinstance(features, Tensor) or features.ndim != 2:
-        raise UserError(f"--backbone {name} gives no pooled feature vector: choose another")
+        raise UserError(f"--backbone {name} has no pooled feature vector: choose another")
     patch = max(getattr(getattr(backbone, "patch_embed", None), "patch_size", (1,)))
-    if image_size % patch:  # timm would leave the last rows and columns out without a word
+    if image_size % patch:  # timm would silently drop the last rows and columns
         raise UserError(f"--backbone {name} needs an --image-size that is a multiple of {patch}, not {image_size}")
     if not features.isfinite().all():  # the mean over an empty map
         raise UserError(_refusal(name, channels, image_size))
@@ -102,7 +112,7 @@ def feature_width(backbone: nn.Module, name: str, channels: int, image_size: int
 
 @torch.no_grad()
 def map_shape(backbone: nn.Module, channels: int, image_size: int) -> tuple[int, int, int]:
-    """Return D', h and w of the last map; UserError where the net has none."""
+    """Return D', h and w of the last map; raise UserError where the backbone has none."""
     trunk: Any = backbone
     with evaluating(backbone):
         _, *shape = as_map(trunk.forward_features(torch.zeros(1, channels, image_size, image_size)), backbone).shape

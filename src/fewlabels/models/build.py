@@ -1,4 +1,4 @@
-"""From a description that fits in a JSON file to a network, and nothing but the description."""
+"""The specification of a model, stored as JSON, and the construction of the model from it."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -24,47 +24,50 @@ _RANGES = {
     "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
     "attention_maps": (0, 4096), "top": (1, 1 << 20),
 }  # fmt: skip
-"""What a description may ask for: a file from elsewhere must not make the program fill the memory."""
+"""Valid ranges, which also keep a malicious file from exhausting the memory."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """All that has to be known, besides the weights, to build a classifier and feed it. Checked when it is made."""
+    """What is needed, in addition to the weights, to build a classifier and to preprocess its images.
+
+    Raises UserError for a value that is not valid.
+    """
 
     backbone: str
-    """A name of timm's, ours included."""
+    """The name of a timm model or of one of our networks."""
     num_classes: int
     channels: int
     image_size: int
     """Height and width in pixels."""
     head: HeadKind
     pad_type: str | None
-    """Padding of the convolutions where the weights ask for another than the backbone's own: "", "same", "valid"."""
+    """Padding of the convolutions where the weights require another than the backbone's: "", "same" or "valid"."""
     mean: tuple[float, ...]
-    """Per channel, of pixels from 0 to 1: the network sees (pixel - mean) / std."""
+    """Per channel, for pixels from 0 to 1: the input of the network is (pixel - mean) / std."""
     std: tuple[float, ...]
     members: int = 1
-    """Networks beside each other, whose mean probability is the answer."""
+    """Number of networks; an ensemble predicts their mean probability."""
     attention_maps: int = 0
-    """Maps of the attention that pools the features; 0 is the backbone's own pooling."""
+    """Number of attention maps that pool the features; 0 for the backbone's pooling."""
     saliency: float = 0.0
-    """Of a head of class maps: what the mean of the ``top`` largest values of a map adds to the class's logit."""
+    """Head "class-maps": weight of the mean of the ``top`` largest values of a map in the logit of its class."""
     top: int = 5
     boxes: BoxRule | None = None
-    """How a localizer comes to its boxes; None for models that have none."""
+    """How a localizer computes boxes; None for other models."""
     scaled: bool = False
-    """Of a head of class maps: the features of an image are scaled to a root mean square of 1."""
+    """Head "class-maps": features of an image are scaled to a root mean square of 1."""
     bias: bool = False
-    """Of a head of class maps: its convolution has a bias."""
+    """Head "class-maps": the convolution has a bias."""
     fine_map: bool = False
-    """The last map has a sixteenth of the image's side, where the backbone can."""
+    """The side of the last map is 1/16 of the image's, where the backbone supports it."""
     places: bool = False
-    """Of a localizer's second network: its head sees the features of every place, not pooled ones."""
+    """The localizer's second network is a :class:`~fewlabels.models.localizer.SpatialLocator`."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.backbone, str):
             raise UserError(f"the model's backbone is {self.backbone!r}: it must be a name")
-        backbones.record(self.backbone)
+        backbones.pretrained_cfg(self.backbone)
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
@@ -87,13 +90,16 @@ class ModelSpec:
             raise UserError(f"the model's std is {list(self.std)}: every value must be above 0")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, one key a field."""
+        """Return plain JSON values, one key per field."""
         boxes = None if self.boxes is None else self.boxes.to_dict()
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std), "boxes": boxes}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "model.json") -> "ModelSpec":
-        """Read what :meth:`to_dict` wrote; UserError names ``source`` and the key that is missing, unknown or wrong."""
+        """Build the specification from the values of :meth:`to_dict`.
+
+        Raises UserError that names ``source`` and the missing, unknown or invalid key.
+        """
         names = [field.name for field in fields(cls)]
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         for key in values:
@@ -111,9 +117,9 @@ class ModelSpec:
 
 
 def build(spec: ModelSpec) -> Classifier:
-    """Build the classifier with random weights, drawn from torch's generator (seed it with ``torch.manual_seed``).
+    """Build the model with random weights, drawn from torch's generator (seeded by ``torch.manual_seed``).
 
-    UserError where the backbone does not take such images.
+    Raises UserError where the backbone does not support the image size or the number of channels.
     """
     members = [_build_one(spec) for _ in range(spec.members)]
     classifier = members[0] if spec.members == 1 else Ensemble(members)
@@ -121,7 +127,7 @@ def build(spec: ModelSpec) -> Classifier:
 
 
 def _build_locator(spec: ModelSpec) -> SingleClassifier | None:
-    """The network that gives boxes, where the rule wants one."""
+    """Build the second network where the rule requires one."""
     assert spec.boxes is not None
     if spec.boxes.source != "network":
         return None
@@ -155,5 +161,5 @@ def _check_statistic(name: str, values: Any, channels: int) -> None:
     sized = isinstance(values, tuple) and len(values) == channels
     if not sized or not all(type(value) in (int, float) and isfinite(value) for value in values):
         raise UserError(
-            f"the model's {name} is {values!r}: it must be one number per channel, of which there are {channels}"
+            f"the model's {name} is {values!r}: it must have one number for each of the {channels} channels"
         )

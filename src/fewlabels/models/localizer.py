@@ -13,7 +13,7 @@ from fewlabels.models.heads.class_maps import ClassMapClassifier, at_unit_scale
 from fewlabels.models.last_map import as_map
 from fewlabels.models.maps.box_rule import BoxRule
 from fewlabels.models.maps.cam import head_weight
-from fewlabels.models.maps.evidence import MAPS
+from fewlabels.models.maps.evidence import MAP_FUNCTIONS
 from fewlabels.models.maps.regions import boxes_of, pseudo_boxes
 
 HIDDEN = 512
@@ -121,7 +121,7 @@ class Localizer(Classifier):
         """Compute the (B, h, w) maps behind the boxes: the first map of Algorithm 1, or the CAM next to a locator."""
         source = self.rule.source
         name = "features" if source == "erase-and-merge" else "cam" if source == "network" else source
-        return MAPS[name](self.classifier, x, classes)
+        return MAP_FUNCTIONS[name](self.classifier, x, classes)
 
     def _boxes(self, x: Tensor, classes: Tensor) -> Tensor:
         rule = self.rule

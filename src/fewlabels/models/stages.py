@@ -1,4 +1,4 @@
-"""A backbone's last stages: finding them, and looking at what they give during a pass."""
+"""The last stages of a backbone, and hooks on their feature maps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,31 +11,31 @@ from torch import Tensor, nn
 from fewlabels.errors import UserError
 
 _PARTS = ("blocks", "layers", "norms")
-"""What our own nets are a row of: WideResNet, the 13- and 3-layer CNN, SmallCNN."""
+"""The attribute that holds the layers of our own networks: WideResNet, the 13- and 3-layer CNN, SmallCNN."""
 
-Look = Callable[[int, Tensor], Tensor | None]
-"""From the number of a stage and its (B, D, h, w) map to the map that takes its place, or None to leave it."""
+StageHook = Callable[[int, Tensor], Tensor | None]
+"""Receives the index of a stage and its (B, D, h, w) map; returns the map that replaces it, or None to keep it."""
 
 
 class Stage(NamedTuple):
-    """A part of a backbone whose output is the map at the end of a stage."""
+    """A module whose output is the feature map of a stage."""
 
     module: nn.Module
     width: int
-    """D, the channels of its map."""
+    """D, the channels of the map."""
 
 
 def last_stages(backbone: nn.Module, count: int) -> list[Stage]:
-    """Find the last ``count`` stages, in the order of the pass.
+    """Return the last ``count`` stages, in the order of the forward pass.
 
-    They are those of timm's ``feature_info``. Our own nets have none: there a stage ends where the width changes, and
-    is a residual block, a block of convolution, norm and activation, or, in SmallCNN, a norm, whose map is that
-    before the ReLU. UserError where a backbone has no so many stages.
+    They are the stages of timm's ``feature_info``. Our own networks have none: there a stage ends where the width
+    changes, and its module is a residual block, a block of convolution, norm and activation, or, in SmallCNN, a norm,
+    whose map is the input of the ReLU. Raises UserError where the backbone has fewer stages.
     """
     stages = _of_timm(backbone) or _of_ours(backbone)
     if len(stages) < count:
         raise UserError(
-            f"the backbone ({type(backbone).__name__}) has no {count} stages that this method could look at: choose "
+            f"the backbone ({type(backbone).__name__}) has fewer than {count} stages, which this method needs: choose "
             "another --backbone, for example resnet18 or mobilenetv2_100"
         )
     return stages[-count:]
@@ -55,7 +55,7 @@ def _of_ours(backbone: nn.Module) -> list[Stage]:
 
 
 def _width(part: nn.Module) -> int | None:
-    """Channels after the last convolution or norm; None for a part without either (pooling, dropout)."""
+    """Return the output channels of the last convolution or norm; None for a module without either."""
     layers = [layer for layer in part.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
     if not layers:
         return None
@@ -64,24 +64,25 @@ def _width(part: nn.Module) -> int | None:
 
 
 @contextmanager
-def at_stages(backbone: nn.Module, stages: Sequence[Stage], look: Look) -> Iterator[None]:
-    """For the length of a ``with`` block show ``look`` the map of each stage, and put what it returns in its place.
+def at_stages(backbone: nn.Module, stages: Sequence[Stage], hook: StageHook) -> Iterator[None]:
+    """Context manager: call ``hook`` with the map of each stage, and replace the map by what it returns.
 
-    Nothing stays registered. Where the next layer works in place, a map that was kept changes with it (SmallCNN's
-    norms: after the pass it is that behind the ReLU). UserError where a stage gives no map (ViT: tokens).
+    The hooks are removed afterwards. Where the next layer works in place, a map that the hook stored changes with it
+    (SmallCNN's norms: after the pass it is the output of the ReLU). Raises UserError where a stage has no feature map
+    (ViT has tokens).
     """
     channels_last = getattr(backbone, "output_fmt", None) == "NHWC"
 
-    def hook(number: int, _: nn.Module, __: Any, found: Any) -> Tensor | None:
+    def forward_hook(number: int, _: nn.Module, __: Any, found: Any) -> Tensor | None:
         if not isinstance(found, Tensor) or found.ndim != 4:
             raise UserError(
-                f"the stages of the backbone ({type(backbone).__name__}) give no feature maps, which this method "
+                f"the stages of the backbone ({type(backbone).__name__}) have no feature maps, which this method "
                 "needs: choose another --backbone, for example resnet18 or mobilenetv2_100"
             )
-        changed = look(number, found.movedim(3, 1) if channels_last else found)
+        changed = hook(number, found.movedim(3, 1) if channels_last else found)
         return changed.movedim(1, 3) if changed is not None and channels_last else changed
 
-    handles = [stage.module.register_forward_hook(partial(hook, number)) for number, stage in enumerate(stages)]
+    handles = [stage.module.register_forward_hook(partial(forward_hook, number)) for number, stage in enumerate(stages)]
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Batch statistics are a decision: whether passes use the batch's own, and whether the running ones move."""
+"""Control of batch statistics: whether a pass uses those of its batch, and whether it updates the running ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def freeze_statistics(model: nn.Module) -> None:
-    """From now on backbones, a teacher's too, normalise by the running statistics in training; these stay as they are.
+    """Make all backbones of a model, teachers included, normalise by their running statistics, which no longer change.
 
-    Layers outside the backbones, which no weights brought statistics for, go on as before.
+    Layers outside the backbones have no pretrained statistics and are not affected. The effect lasts until the next
+    call of ``train()`` on a backbone.
     """
     for name, layer in model.named_modules():
         if isinstance(layer, _BatchNorm) and ".backbone." in f".{name}":
@@ -19,9 +20,9 @@ def freeze_statistics(model: nn.Module) -> None:
 
 @contextmanager
 def untracked_statistics(model: nn.Module) -> Iterator[None]:
-    """Within the block, passes in training mode normalise by their own batch and leave the running statistics alone.
+    """Context manager: training passes normalise by their own batch and do not update the running statistics.
 
-    What :func:`freeze_statistics` put to rest normalises by the running ones here, too.
+    Layers frozen by :func:`freeze_statistics` still normalise by their running statistics.
     """
     tracking = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     for layer in tracking:

@@ -1,4 +1,4 @@
-"""Weights as files: safetensors with their header, found on disk or downloaded. No pickle is ever read."""
+"""Weight files: safetensors with a header, from disk or downloaded. Pickles are never read."""
 
 import json
 from collections.abc import Sequence
@@ -15,24 +15,27 @@ from fewlabels.errors import UserError, nearest
 _OURS = "fewlabels"
 _HUB_FILE = "model.safetensors"
 _TIMEOUT = 5.0
-"""Seconds after which the weights' server counts as out of reach."""
+"""Seconds to wait for the server of the weights."""
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int32, torch.int64, torch.bool)
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 _PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".tar")
 
 
 class WeightFile(NamedTuple):
-    """What a safetensors file holds."""
+    """Contents of a safetensors file."""
 
     name: str
-    """As the user named it."""
+    """The name that the user gave."""
     state: dict[str, Tensor]
     header: dict[str, str]
-    """The free text entries of its header."""
+    """The text entries of its header."""
 
 
 def read_file(named: str) -> WeightFile:
-    """Read the file that ``--weights`` names; UserError where it is absent, a pickle, broken or not finite."""
+    """Read the file of ``--weights``.
+
+    Raises UserError where it is missing, a pickle, damaged, or has values that are not finite.
+    """
     path = Path(named)
     if not path.is_file():
         near = nearest(named, ("imagenet", "none"))
@@ -48,10 +51,10 @@ def read_file(named: str) -> WeightFile:
 
 
 def download(backbone: str, hub_id: str | None) -> WeightFile:
-    """Fetch timm's weights of a backbone, from the download cache if they are there.
+    """Return timm's weights of a backbone, from the download cache or the server.
 
-    The server is asked once, for 5 seconds, before anything that would try again and again. UserError where there
-    are no weights or they can't be had.
+    The server is first asked once, with a timeout of 5 seconds, because the download itself retries many times. Raises
+    UserError where there are no weights or the download fails.
     """
     if not hub_id:
         raise UserError(f"--weights imagenet: there are none for {backbone}; {_CHOICES}")
@@ -60,9 +63,7 @@ def download(backbone: str, hub_id: str | None) -> WeightFile:
         try:
             get_hf_file_metadata(hf_hub_url(hub_id, _HUB_FILE), timeout=_TIMEOUT)
             cached = hf_hub_download(hub_id, _HUB_FILE)
-        except (
-            Exception
-        ) as error:  # the client's errors differ from version to version; whichever it is, we have no file
+        except Exception as error:  # the client's errors differ between versions
             raise UserError(
                 f"--weights imagenet: those of {backbone} can't be downloaded ({type(error).__name__}); {_CHOICES}"
             ) from error
@@ -72,20 +73,20 @@ def download(backbone: str, hub_id: str | None) -> WeightFile:
 _CHOICES = "give --weights FILE (safetensors) or --weights none"
 
 
-def fed_header(mean: Sequence[float], std: Sequence[float], pad_type: str | None) -> dict[str, str]:
-    """How a network wants its images, as the header of its file: one entry, for several have no order of their own.
+def preprocessing_header(mean: Sequence[float], std: Sequence[float], pad_type: str | None) -> dict[str, str]:
+    """Return a network's preprocessing as the header of its weight file.
 
-    Two files of the same run are then the same bytes.
+    The header has one entry, because the order of several is not defined: two files of the same run are identical.
     """
     entries = {name: ",".join(map(repr, values)) for name, values in (("mean", mean), ("std", std))}
     return {_OURS: json.dumps(entries | ({} if pad_type is None else {"pad_type": pad_type}))}
 
 
 def _entries(header: dict[str, str]) -> dict[str, str]:
-    """The header's entries, those of :func:`fed_header` among them; ValueError where these are none."""
+    """Return the header's entries, with those of :func:`preprocessing_header`; raise ValueError for invalid ones."""
     own = json.loads(header.get(_OURS, "{}"))
     if not isinstance(own, dict) or not all(isinstance(value, str) for value in own.values()):
-        raise ValueError(f"its header's {_OURS} is no table of texts")
+        raise ValueError(f"the entry {_OURS} of its header is not a table of strings")
     return header | own
 
 
@@ -96,12 +97,14 @@ def _read(path: Path, named: str) -> WeightFile:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(
-            f"--weights {named} is not a safetensors file, or only part of one ({error}): fetch it again, or convert a "
-            "pickle that you trust with safetensors.torch.save_file"
+            f"--weights {named} is not a complete safetensors file ({error}): download it again, or convert a pickle "
+            "that you trust with safetensors.torch.save_file"
         ) from error
     for key, tensor in state.items():
         if tensor.dtype not in _DTYPES:
-            raise UserError(f"--weights {named}: '{key}' is {tensor.dtype}, which no backbone here has; use float32")
+            raise UserError(
+                f"--weights {named}: '{key}' is {tensor.dtype}, which no backbone here uses: convert it to float32"
+            )
         if not tensor.isfinite().all():
-            raise UserError(f"--weights {named}: '{key}' holds values that are not finite; fetch the file again")
+            raise UserError(f"--weights {named}: '{key}' has values that are not finite: download the file again")
     return WeightFile(named, state, header)

@@ -1,4 +1,4 @@
-"""``--weights FILE|imagenet|none``: where the first weights come from, and how they want to be fed."""
+"""Initial weights (``--weights FILE|imagenet|none``) and the preprocessing that they need."""
 
 import re
 from dataclasses import dataclass
@@ -22,46 +22,54 @@ _WEIGHT_NORM = ".parametrizations.weight.original1"
 
 @dataclass(frozen=True)
 class Weights:
-    """First weights, ready for one backbone and image size. None stands for what they leave to the caller."""
+    """Initial weights for one backbone and image size. A field that is None is left to the caller."""
 
     trunk: State | None = None
     """The backbone's state dict; None for random weights."""
     head: State | None = None
-    """The classifier that came with it, keys without prefix (``weight``, ``bias``)."""
+    """The state dict of the head in the same file, keys without prefix (``weight``, ``bias``)."""
     head_name: str = ""
     mean: tuple[float, ...] | None = None
-    """One number per channel; None: the data set's own."""
+    """One value per channel; None for those of the data set."""
     std: tuple[float, ...] | None = None
     pad_type: str | None = None
-    """For :class:`~fewlabels.models.build.ModelSpec`."""
+    """See :class:`~fewlabels.models.build.ModelSpec`."""
     notes: tuple[str, ...] = ()
-    """What the user should be told."""
+    """Messages to the user."""
 
 
 def resolve_weights(backbone: str, weights: str, channels: int, image_size: int) -> Weights:
-    """Find and check the weights that the user named, for ``channels``-channel images of ``image_size`` px.
+    """Load and check initial weights for ``channels``-channel images of ``image_size`` px.
 
-    "none" gives random weights. "imagenet" downloads timm's, or finds them in the download cache. Anything else is a
-    safetensors file: the state dict of timm's network or of a :class:`Classifier`, whose header may hold ``mean``,
-    ``std`` (as "0.5,0.5,0.5") and ``pad_type``; where it holds no mean and std, timm's for this backbone are taken.
-    Weights for RGB are summed for grey images. Raises UserError. Leaves torch's random generator as it was.
+    Weights for RGB are summed for grey images. The state of torch's random generator is not changed.
+
+    Args:
+        backbone: a name of timm's.
+        weights: "none" for random weights, "imagenet" for timm's, downloaded or cached, or the path of a safetensors
+            file: the state dict of timm's network or of a :class:`SingleClassifier`. Its header may have ``mean`` and
+            ``std`` (as "0.5,0.5,0.5") and ``pad_type``; without mean and std, timm's for this backbone are used.
+        channels: of the images.
+        image_size: height and width in pixels.
+
+    Raises:
+        UserError: where the file is missing or invalid, or does not fit the backbone or the images.
     """
-    record = backbones.record(backbone)
+    configuration = backbones.pretrained_cfg(backbone)
     if weights == "none":
         return Weights()
-    file = download(backbone, record.hf_hub_id) if weights == "imagenet" else read_file(weights)
+    file = download(backbone, configuration.hf_hub_id) if weights == "imagenet" else read_file(weights)
     pad_type = file.header.get("pad_type")
     if pad_type is not None and pad_type not in backbones.PAD_TYPES:
         raise UserError(f"--weights {weights}: its header's pad_type is '{pad_type}', not one of '', 'same', 'valid'")
-    mean, std = (_statistic(file, name, record, channels) for name in ("mean", "std"))
+    mean, std = (_statistic(file, name, configuration, channels) for name in ("mean", "std"))
     if std is not None and min(std) <= 0:
         raise UserError(f"--weights {weights}: its header's std is not above 0")
-    state, head, head_name = _split(file.state, record.classifier)
+    state, head, head_name = _split(file.state, configuration.classifier)
     if not state:
         raise UserError(f"--weights {weights} holds no weights of a backbone")
-    file_channels = _check_channels(file, state, record, channels)
+    file_channels = _check_channels(file, state, configuration, channels)
     trunk = _fit(backbone, file._replace(state=state), (file_channels, channels), image_size, pad_type)
-    notes = [] if weights == "imagenet" else [_feeding_note(file, mean, std, pad_type)]
+    notes = [] if weights == "imagenet" else [_preprocessing_note(file, mean, std, pad_type)]
     if file_channels != channels:
         notes.append(f"weights for {file_channels} channels summed to {channels}")
     return Weights(trunk, head, head_name, mean, std, pad_type, tuple(notes))
@@ -70,7 +78,7 @@ def resolve_weights(backbone: str, weights: str, channels: int, image_size: int)
 def load_weights(classifier: Classifier, weights: Weights) -> tuple[str, ...]:
     """Copy the weights into every network of a classifier built with the same backbone, channels and ``pad_type``.
 
-    A head of another size or kind is dropped. Returns what the user should be told about the head.
+    A head of another size or kind is dropped. Returns messages to the user about the head.
     """
     notes = [_load_one(network, weights) for network in classifier.trunks()]
     return notes[0]
@@ -94,11 +102,11 @@ def _load_one(classifier: SingleClassifier, weights: Weights) -> tuple[str, ...]
 
 
 def _split(state: State, names: str | tuple[str, ...] | None) -> tuple[State, State, str]:
-    """Part a state dict into the trunk's, the head's, and the head's name; several heads are dropped together."""
+    """Split a state dict into the backbone's, the head's, and the head's name; several heads are dropped together."""
     if all(key.startswith(("backbone.", "head.")) for key in state) and any(
         key.startswith("backbone.") for key in state
     ):
-        names = "head"  # a Classifier's own file
+        names = "head"  # the file of a SingleClassifier
         state = {key.removeprefix("backbone."): tensor for key, tensor in state.items()}
     heads = (names,) if isinstance(names, str) else names or ()
     prefixes = tuple(f"{name}." for name in heads)
@@ -107,11 +115,11 @@ def _split(state: State, names: str | tuple[str, ...] | None) -> tuple[State, St
     return trunk, head, heads[0] if heads else ""
 
 
-def _statistic(file: WeightFile, name: str, record: PretrainedCfg, channels: int) -> tuple[float, ...] | None:
-    """Read mean or std from the header, else from timm's record, for this number of channels."""
+def _statistic(file: WeightFile, name: str, configuration: PretrainedCfg, channels: int) -> tuple[float, ...] | None:
+    """Read mean or std from the header, else from timm's configuration, for this number of channels."""
     text = file.header.get(name)
     if text is None:
-        values = getattr(record, name) if record.has_weights else None
+        values = getattr(configuration, name) if configuration.has_weights else None
         if values is None:
             return None
     else:
@@ -120,7 +128,7 @@ def _statistic(file: WeightFile, name: str, record: PretrainedCfg, channels: int
         except ValueError:
             values = (float("nan"),)
         if not all(map(isfinite, values)):
-            raise UserError(f"--weights {file.name}: its header's {name} is '{text}', not numbers with commas between")
+            raise UserError(f"--weights {file.name}: its header's {name} is '{text}', not numbers separated by commas")
     if len(values) == channels:
         return tuple(values)
     if 1 in (len(values), channels):
@@ -128,15 +136,13 @@ def _statistic(file: WeightFile, name: str, record: PretrainedCfg, channels: int
     raise UserError(f"--weights {file.name}: its {name} is for {len(values)} channels, the images have {channels}")
 
 
-def _check_channels(file: WeightFile, state: State, record: PretrainedCfg, channels: int) -> int:
-    """Return the number of channels the weights are for; UserError where they can't be fitted to the images'."""
-    first = record.first_conv if isinstance(record.first_conv, str) else ""
+def _check_channels(file: WeightFile, state: State, configuration: PretrainedCfg, channels: int) -> int:
+    """Return the number of channels of the weights; raise UserError where they do not fit the images."""
+    first = configuration.first_conv if isinstance(configuration.first_conv, str) else ""
     plain = state.get(f"{first}.weight")
     weight = plain if plain is not None else state.get(first + _WEIGHT_NORM)
-    if (
-        weight is None or weight.ndim != 4 or weight.shape[1] > 4
-    ):  # not there, or a stem that folds pixels into channels
-        return 3 if record.has_weights else channels
+    if weight is None or weight.ndim != 4 or weight.shape[1] > 4:  # missing, or a stem that folds pixels into channels
+        return 3 if configuration.has_weights else channels
     found = weight.shape[1]
     if found != channels and not (found == 3 and channels == 1 and plain is not None):
         raise UserError(
@@ -146,7 +152,7 @@ def _check_channels(file: WeightFile, state: State, record: PretrainedCfg, chann
 
 
 def _fit(backbone: str, file: WeightFile, channels: tuple[int, int], image_size: int, pad_type: str | None) -> State:
-    """Let timm convert a state dict (old names, position tables of another size) and check it against the backbone."""
+    """Convert a state dict by timm (old names, position tables of another size) and check it against the backbone."""
     source, target = channels
     overlay = {"state_dict": file.state, "custom_load": False, "input_size": (source, image_size, image_size)}
     with torch.random.fork_rng(devices=[]):
@@ -155,19 +161,19 @@ def _fit(backbone: str, file: WeightFile, channels: tuple[int, int], image_size:
                 backbone, target, image_size, pad_type, pretrained=True, pretrained_cfg_overlay=overlay
             )
         except UserError as error:
-            fresh = backbones.create(backbone, target, image_size)  # raises again where the size is at fault
+            fresh = backbones.create(backbone, target, image_size)  # raises again where the image size is the cause
             raise UserError(_mismatch(backbone, file, fresh.state_dict()) or str(error)) from error
     return loaded.state_dict()
 
 
 def _mismatch(backbone: str, file: WeightFile, own: State) -> str:
-    """Say which names and shapes differ; nothing where none does."""
+    """Describe which names and shapes differ; return an empty string where none does."""
     missing = [key for key in own if key not in file.state and not key.endswith("num_batches_tracked")]
     unexpected = [key for key in file.state if key not in own]
     shapes = [key for key in own if key in file.state and own[key].shape != file.state[key].shape]
     parts = [
         f"{what} {', '.join(keys[:3])}{f' and {len(keys) - 3} more' if len(keys) > 3 else ''}"
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+        for what, keys in (("missing", missing), ("unexpected", unexpected), ("with another shape", shapes))
         if keys
     ]
     if not parts:
@@ -178,9 +184,9 @@ def _mismatch(backbone: str, file: WeightFile, own: State) -> str:
 
 
 def _likely_backbone(file: WeightFile) -> str | None:
-    """Guess whose weights these are, from the header's ``architecture`` or ``model`` and the file's name."""
-    said = (file.header.get("architecture", ""), file.header.get("model", ""), Path(file.name).stem)
-    for word in re.findall(r"\w+", " ".join(said)):
+    """Guess the backbone of the weights from the header's ``architecture`` or ``model`` and the file's name."""
+    names = (file.header.get("architecture", ""), file.header.get("model", ""), Path(file.name).stem)
+    for word in re.findall(r"\w+", " ".join(names)):
         parts = word.split("_")
         for end in range(len(parts), 0, -1):
             if timm.is_model("_".join(parts[:end])):
@@ -188,10 +194,10 @@ def _likely_backbone(file: WeightFile) -> str | None:
     return None
 
 
-def _feeding_note(file: WeightFile, mean: object, std: object, pad_type: str | None) -> str:
-    """Say where normalisation and padding come from."""
+def _preprocessing_note(file: WeightFile, mean: object, std: object, pad_type: str | None) -> str:
+    """Describe where normalisation and padding come from."""
     if mean is None or std is None:
-        return f"{file.name} does not say how its images were normalised: the data's own mean and deviation are used"
-    source = "its header" if {"mean", "std"} <= file.header.keys() else "timm's record of the backbone"
+        return f"{file.name} has no mean and std: those of the data set are used"
+    source = "its header" if {"mean", "std"} <= file.header.keys() else "timm's configuration of the backbone"
     padding = f", padding '{pad_type}'" if pad_type is not None else ""
     return f"{file.name}: mean {mean}, std {std} from {source}{padding}"

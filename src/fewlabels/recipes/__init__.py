@@ -1,1 +1,1 @@
-"""One file per table of a paper, each a function from where the data lie to the table's cells."""
+"""Recipes: one module per table of a paper, each with a function from the root of the data to the table's cells."""

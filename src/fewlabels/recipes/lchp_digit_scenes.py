@@ -1,4 +1,4 @@
-"""LCHP on the embedded digit scenes: does each of its stages find better boxes than the one before?"""
+"""LCHP on the embedded digit scenes: are the boxes of each stage better than those of the stage before?"""
 
 from pathlib import Path
 
@@ -6,14 +6,15 @@ from fewlabels.recipes.table import PaperTable, grid
 
 
 def table(root: Path) -> PaperTable:
-    """No paper has this table."""
+    """Return the table; no paper has it."""
     first = {"steps": 3750}
     return PaperTable(
         title="LCHP on digit scenes: boxes from class labels",
-        about="1500 scenes of 64 px with one digit each and its class, no boxes; 500 test scenes; the defaults of "
+        about="1500 scenes of 64 px with one digit each and its class, without boxes; 500 test scenes; the defaults of "
         "`fewlabels train` on one thread. LCHP-R is the default, 5000 steps, of which the last 1250 refine; the rows "
-        "before it have the steps of its first stage. PSOL's features are those of the classifier after half of the "
-        "run, for nothing is pretrained here. A centred box of half of each side has a GT-Known of 8.0, of 80 % none.",
+        "above it have the steps of its first stage. PSOL's features are those of the classifier after half of the "
+        "run, because there are no pretrained weights. A centred box of half of each side has a GT-Known of 8.0, one "
+        "of 80 % has 0.",
         cells=grid(
             {
                 "CAM": {"method": "cam", **first},

@@ -1,15 +1,15 @@
-"""The rows that the tables of weakly supervised localization share."""
+"""The common rows of the tables of weakly supervised localization."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
-def rows(steps: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """So many steps of each, and as many more where boxes are refined.
+def localize_rows(steps: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of the baselines and of LCHP's stages.
 
     Args:
-        steps: of a run, and of each stage of LCHP-R.
-        parameters: of LCHP, besides its stage.
+        steps: of a run, and of each of the two stages of LCHP-R.
+        parameters: of LCHP, in addition to its stage.
     """
     once = {"steps": steps}
     return {
@@ -18,12 +18,12 @@ def rows(steps: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]
         "ADL": {"method": "adl", **once},
         "CutMix": {"method": "cutmix", **once},
         "PSOL": {"method": "psol", **once},
-        **stages(steps, parameters),
+        **lchp_stages(steps, parameters),
     }
 
 
-def stages(steps: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """LCHP as far as each of its stages; arguments as of :func:`rows`."""
+def lchp_stages(steps: int, parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of LCHP up to each of its stages; arguments as for :func:`localize_rows`."""
 
     def lchp(stage: str, count: int, **more: Any) -> dict[str, Any]:
         return {"method": "lchp", "steps": count * steps, "parameters": {**parameters, "stage": stage, **more}}

@@ -1,22 +1,22 @@
-"""Saliency Regularization on the embedded digit scenes: does it beat the known marks alone?"""
+"""Saliency Regularization on the embedded digit scenes: is it better than training on the known marks alone?"""
 
 from pathlib import Path
 
-from fewlabels.recipes.sr_rows import ROWS
+from fewlabels.recipes.sr_rows import SR_ROWS
 from fewlabels.recipes.table import PaperTable, grid
 
-ASKED = ("BN-BCE", "BN-BCE on both views", "CR", "SR", "SR + CR")
-"""What a margin over the known marks alone is made of; the other rows are in sr-voc."""
+_NAMES = ("BN-BCE", "BN-BCE on both views", "CR", "SR", "SR + CR")
+"""The rows that separate the contributions to the margin over the known marks alone; sr-voc has the others."""
 
 
 def table(root: Path) -> PaperTable:
-    """No paper has this table."""
+    """Return the table; no paper has it."""
     return PaperTable(
         title="Saliency Regularization on digit scenes",
-        about="1500 scenes of 64 px with one to four digits, of whose marks 10 % are known, 500 test scenes; the "
+        about="1500 scenes of 64 px with one to four digits, with 10 % of their marks known; 500 test scenes; the "
         "defaults of `fewlabels train`, one thread.",
         cells=grid(
-            {name: ROWS[name] for name in ASKED}, {"10% known": {"known_proportion": 0.1}}, {},
+            {name: SR_ROWS[name] for name in _NAMES}, {"10% known": {"known_proportion": 0.1}}, {},
             data="digit-scenes", task="multilabel", threads=1, root=str(root),
         ),
         draws=6,

@@ -1,4 +1,4 @@
-"""The rows that the tables of Saliency Regularization share."""
+"""The common rows of the tables of Saliency Regularization."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ def _sr(**parameters: Any) -> dict[str, Any]:
     return {"method": _SR, "parameters": parameters}
 
 
-ROWS: dict[str, dict[str, Any]] = {
+SR_ROWS: dict[str, dict[str, Any]] = {
     "BN-BCE": {"method": "bce"},
     "PL": _sr(alpha=0.0, pseudo="same", tau=0.9),
     "CR": _sr(alpha=0.0, pseudo="strong", pseudo_from="mean"),
@@ -21,5 +21,5 @@ ROWS: dict[str, dict[str, Any]] = {
     "CSL": {"method": "csl"},
     "partial BCE": {"method": "partial-bce"},
 }
-"""Table 2 of the paper and Table 1's methods. BN-BCE sees a weak and a strong view as well in one row, because SR does:
-what is left between the two is saliency and pseudo-labels alone."""
+"""Table 2 of the paper and the methods of Table 1. "BN-BCE on both views" trains on a weak and a strong view, as SR
+does: the remaining difference between the two is saliency and pseudo-labels."""

@@ -1,4 +1,4 @@
-"""What a table is: cells, each a training run whose figure stands beside the paper's."""
+"""Tables: each cell is a training run, with the paper's figure for comparison."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -13,23 +13,23 @@ from fewlabels.options import TrainOptions, flag
 
 Metric = Literal["accuracy", "mAP", "gt_known", "top1_loc"]
 MODEL = "model.safetensors"
-"""The file of a run folder that another run can begin from."""
+"""The file of a run folder from which another run can start."""
 
 
 class Cell(NamedTuple):
-    """One row and column of a table: a training run, repeated over label draws."""
+    """A cell of a table: a training run, repeated over label draws."""
 
     row: str
     column: str
     options: TrainOptions
-    """All but the seed and the run folder."""
+    """All options except the seed and the run folder."""
     paper: float | None = None
-    """The paper's figure in per cent; None where it has none for this cell."""
+    """The paper's figure in per cent; None if it has none for this cell."""
     start: TrainOptions | None = None
-    """A run before it, of the same draw, whose model it begins from."""
+    """Options of a first run of the same draw; the cell starts from its model."""
 
     def command(self) -> str:
-        """What is typed to run it; ROOT stands for where the data lie, DRAW for the seed, START for the first run."""
+        """Return the command; ROOT stands for the directory of the data, DRAW for the seed, START for the first run."""
         if self.start is None:
             return self._command(self.options)
         return f"{self._command(self.start)} --out START; {self._command(self.options)} --weights START/{MODEL}"
@@ -49,28 +49,28 @@ class Cell(NamedTuple):
         return " ".join([*words, "--root ROOT --seed DRAW"])
 
     def _typed(self, value: Any) -> str:
-        """A value as a shell takes it; one that lies below an absolute root is named from there."""
+        """Quote a value for a shell; a path below an absolute root is written relative to ROOT."""
         path, root = Path(str(value)), Path(self.options.root)
         inside = path.is_absolute() and path.is_relative_to(root)
         return quote((Path("ROOT") / path.relative_to(root)).as_posix() if inside else str(value))
 
 
 class PaperTable(NamedTuple):
-    """A table of a paper, as far as we run it."""
+    """A table of a paper, or the part of it that we run."""
 
     title: str
-    """Paper and number of the table."""
+    """Title: paper and number of the table."""
     about: str
-    """What the figures are, and in what our runs differ from the paper's."""
+    """Description of the runs and their differences from the paper's."""
     cells: tuple[Cell, ...]
     draws: int = 3
-    """Label draws; seed and label seed are 0, 1, ..."""
+    """Number of label draws; seed and label seed are 0, 1, ..."""
     metric: Metric = "accuracy"
-    """What the table shows."""
+    """The metric of the table."""
     split: Literal["test", "val"] = "test"
-    """Of which images: some data sets keep the labels of their test images."""
+    """The images of the metric: some data sets do not publish the labels of their test images."""
     also: tuple[Metric, ...] = ()
-    """Further figures of the same runs, each in a table of its own beneath, without the paper's."""
+    """Further metrics of the same runs, in separate tables without the paper's figures."""
 
 
 def grid(
@@ -80,13 +80,14 @@ def grid(
     start: Mapping[str, Any] | None = None,
     **shared: Any,
 ) -> tuple[Cell, ...]:
-    """Every row with every column.
+    """Combine every row with every column.
 
     Args:
-        rows: per row the options that it sets; ``parameters`` of rows and columns are merged.
-        columns: the same for columns.
-        paper: per row the paper's figures, in the order of the columns.
-        start: each cell begins from the model of a run of its own, in which these options differ from the cell's.
+        rows: options of each row; ``parameters`` of rows and columns are merged.
+        columns: options of each column; those of the row take precedence.
+        paper: the paper's figures of a row, in the order of the columns.
+        start: if not None, each cell starts from the model of a first run, whose options are the cell's with these
+            changes.
         shared: options of all cells.
     """
     cells = []
@@ -100,7 +101,7 @@ def grid(
 
 
 def _merged(*parts: Mapping[str, Any]) -> TrainOptions:
-    """The options of all parts, the last one's where they differ."""
+    """Merge the options of all parts; later parts take precedence."""
     parameters = {k: v for part in parts for k, v in dict(part.get("parameters", {})).items()}
     options: dict[str, Any] = {k: v for part in parts for k, v in part.items()}
     return TrainOptions(**{**options, "parameters": parameters})
@@ -108,13 +109,13 @@ def _merged(*parts: Mapping[str, Any]) -> TrainOptions:
 
 @cache
 def table_names() -> tuple[str, ...]:
-    """The tables there are: a file in this folder that defines ``table``, read without importing torch."""
+    """List the tables: the modules of this package that define ``table``, found without importing torch."""
     files = sorted(Path(__file__).parent.glob("[a-z]*.py"))
     return tuple(file.stem.replace("_", "-") for file in files if "\ndef table(" in file.read_text(encoding="utf-8"))
 
 
 def load_table(name: str, root: Path) -> PaperTable:
-    """The table of that name for data under ``root``; an unknown name is a :class:`UserError`."""
+    """Return the table of that name for data in ``root``; raise UserError for an unknown name."""
     if name not in table_names():
         raise UserError(f"there is no table '{name}'; {nearest(name, table_names())}")
     make: Callable[[Path], PaperTable] = import_module(f"fewlabels.recipes.{name.replace('-', '_')}").table

@@ -13,7 +13,7 @@ from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError, nearest
 from fewlabels.models.localizer import Localizer
 from fewlabels.models.maps.box_rule import BoxRule
-from fewlabels.models.maps.evidence import MAPS
+from fewlabels.models.maps.evidence import MAP_FUNCTIONS
 from fewlabels.options import TrainOptions
 from fewlabels.run.inputs import model_answers, model_inputs
 from fewlabels.run.saved_model import SavedModel, load_model
@@ -120,8 +120,8 @@ def _figures(
 
 def _with_map_boxes(saved: SavedModel, source: str, run: Path) -> SavedModel:
     """Return the same classifier with boxes from one of its maps."""
-    if source not in MAPS:
-        raise UserError(f"there is no map '{source}'; {nearest(source, MAPS)}")
+    if source not in MAP_FUNCTIONS:
+        raise UserError(f"there is no map '{source}'; {nearest(source, MAP_FUNCTIONS)}")
     if saved.task == "multilabel":
         raise UserError(f"{run} is of task multilabel, where an image has no single class to localize; leave --map out")
     classifier = saved.model.classifier if isinstance(saved.model, Localizer) else saved.model

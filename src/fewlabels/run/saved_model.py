@@ -13,7 +13,7 @@ from fewlabels.files import write_atomically, write_json
 from fewlabels.methods.catalogue import task_names
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.weight_files import fed_header
+from fewlabels.models.weight_files import preprocessing_header
 from fewlabels.options import LIMITS
 
 
@@ -33,7 +33,7 @@ def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str
     The header of the weights says how to feed images, for a run that starts from them with ``--weights``.
     """
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-    header = fed_header(spec.mean, spec.std, spec.pad_type)
+    header = preprocessing_header(spec.mean, spec.std, spec.pad_type)
     write_atomically(run / "model.safetensors", lambda draft: save_file(tensors, draft, header))
     write_json(run / "model.json", {"task": task, "classes": list(classes), **spec.to_dict()})
 

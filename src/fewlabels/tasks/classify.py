@@ -15,9 +15,9 @@ from fewlabels.data.split import LabelSplit, draw_split, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification import classification_metrics
+from fewlabels.evaluation.classification_monitor import ClassificationMonitor
 from fewlabels.evaluation.cross_fit import cross_fit
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
-from fewlabels.evaluation.watch import Watch
 from fewlabels.methods.catalogue import method_names
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
@@ -67,7 +67,7 @@ class Classify(Task):
         self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """Measure accuracies and the state of the pseudo-labels."""
-        return Watch(experiment.dataset, experiment.split, experiment.trunk.plain, say)
+        return ClassificationMonitor(experiment.dataset, experiment.split, experiment.trunk.plain, say)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """Return a row per image."""

@@ -12,10 +12,10 @@ from fewlabels.data.pixels.frames import frames
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
+from fewlabels.evaluation.classification_monitor import ClassificationMonitor
 from fewlabels.evaluation.localization import best_iou, kept_by_confidence, localization_metrics, max_box_accuracy
+from fewlabels.evaluation.localization_monitor import LocalizationMonitor
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
-from fewlabels.evaluation.watch import Watch
-from fewlabels.evaluation.watch_boxes import WatchBoxes
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
@@ -72,7 +72,9 @@ class Localize(Classify):
         def metrics_of(model: Classifier, rows: np.ndarray) -> dict[str, Any]:
             return self._judge_rows(model, experiment.dataset, experiment.trunk.plain, rows, boxes)
 
-        return WatchBoxes(Watch(experiment.dataset, experiment.split, experiment.trunk.plain, say), metrics_of)
+        return LocalizationMonitor(
+            ClassificationMonitor(experiment.dataset, experiment.split, experiment.trunk.plain, say), metrics_of
+        )
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """Return a row per image, its box in the last columns."""

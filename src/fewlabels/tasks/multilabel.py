@@ -16,8 +16,8 @@ from fewlabels.data.split import LabelSplit, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.multilabel import multilabel_metrics
+from fewlabels.evaluation.multilabel_monitor import MultilabelMonitor
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
-from fewlabels.evaluation.watch_marks import WatchMarks
 from fewlabels.methods.catalogue import load_method, method_names
 from fewlabels.methods.method import Method
 from fewlabels.methods.multi_label import MultiLabelMethod
@@ -75,7 +75,7 @@ class MultiLabel(Task):
         self, experiment: Experiment, say: Callable[[str], None]
     ) -> Callable[[Classifier, Method], dict[str, Any]]:
         """Measure mAP and the state of the unknown marks."""
-        return WatchMarks(experiment.dataset, experiment.split, experiment.trunk.plain)
+        return MultilabelMonitor(experiment.dataset, experiment.split, experiment.trunk.plain)
 
     def ledger(self, dataset: Dataset, split: LabelSplit, predictions: Predictions | None) -> list[tuple[Any, ...]]:
         """Return a row per image and class."""

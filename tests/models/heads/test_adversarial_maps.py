@@ -1,11 +1,11 @@
-"""ACoL's two branches of maps."""
+"""ACoL's two branches of class maps."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.heads.adversarial_maps import AdversarialMapClassifier, erase
+from fewlabels.models.heads.adversarial_maps import AdversarialMapClassifier, erase_features
 from fewlabels.models.inference import evaluating
 from fewlabels.models.maps.evidence import cam
 
@@ -22,34 +22,34 @@ def images(size: int = 64) -> Tensor:
     return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
-def by_hand() -> AdversarialMapClassifier:
-    """Two channels are two classes: A's maps are the features, B's twice what is left of them."""
+def two_channel_model() -> AdversarialMapClassifier:
+    """Two channels are two classes: A's maps are the features, B's are twice the features that are not erased."""
     found = built()
     first, second = nn.Identity(), nn.Conv2d(2, 2, 1, bias=False)
     nn.init.zeros_(second.weight)
     second.weight.data[0, 0] = second.weight.data[1, 1] = 2
     found.head, found.complement = first, second  # pyright: ignore[reportAttributeAccessIssue]
-    found.places = lambda x: (x, x)
+    found.location_features = lambda x: (x, x)
     return found
 
 
 FEATURES = torch.tensor([[[0.0, 1], [5, 10]], [[4.0, 0], [3, 2]]])[None]
-"""Of the classes 0 and 1; class 0 is the likely one."""
+"""Features of the classes 0 and 1; class 0 is the more probable one."""
 
 
 def test_the_features_are_erased_where_the_map_reaches_the_threshold() -> None:
     maps = torch.tensor([[[1.0, 2], [4, 6]]])
-    kept = erase(torch.ones(1, 3, 2, 2), maps, 0.6)
+    kept = erase_features(torch.ones(1, 3, 2, 2), maps, 0.6)
     assert kept[0, 0].tolist() == [[1, 1], [0, 0]]
     assert torch.equal(kept[:, 0], kept[:, 2])
 
 
-def test_nothing_is_erased_of_a_flat_map() -> None:
-    assert erase(torch.ones(1, 3, 2, 2), torch.full((1, 2, 2), 7.0), 0.6).all()
+def test_a_constant_map_erases_nothing() -> None:
+    assert erase_features(torch.ones(1, 3, 2, 2), torch.full((1, 2, 2), 7.0), 0.6).all()
 
 
-def test_the_class_given_is_erased_for_the_second_branch_and_without_one_the_first_ones_guess() -> None:
-    model = by_hand()
+def test_the_second_branch_loses_the_given_class_or_else_the_predicted_one() -> None:
+    model = two_channel_model()
     erased = {label: model.both_maps(FEATURES, torch.tensor([label])).second for label in (0, 1)}
     assert erased[0].tolist() == [[[[0, 2], [10, 0]], [[8, 0], [6, 0]]]]
     assert erased[1].tolist() == [[[[0, 2], [0, 20]], [[0, 0], [0, 4]]]]
@@ -57,8 +57,8 @@ def test_the_class_given_is_erased_for_the_second_branch_and_without_one_the_fir
 
 
 def test_the_erasing_threshold_is_saved_with_the_weights() -> None:
-    """With 0.4 the place of 5 of 10 is erased, too."""
-    model = by_hand()
+    """With 0.4 the location with 5 of 10 is erased as well."""
+    model = two_channel_model()
     model.erasing.fill_(0.4)
     assert model.both_maps(FEATURES).second[0, 0].tolist() == [[0, 2], [0, 0]]
     saved = built()
@@ -68,14 +68,14 @@ def test_the_erasing_threshold_is_saved_with_the_weights() -> None:
     assert again.erasing == saved.erasing != built().erasing
 
 
-def test_the_map_is_the_larger_of_both_scaled_ones() -> None:
+def test_the_map_is_the_maximum_of_both_scaled_maps() -> None:
     """Class 0: A 0, .1, .5, 1 and B 0, .2, 1, 0; class 1: A 1, 0, .75, .5 and B 1, 0, .75, 0."""
     expected = [[[[0, 0.2], [1, 1]], [[1, 0], [0.75, 0.5]]]]
-    torch.testing.assert_close(by_hand().class_maps(FEATURES), torch.tensor(expected))
+    torch.testing.assert_close(two_channel_model().class_maps(FEATURES), torch.tensor(expected))
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_cam_of_the_network_is_that_map() -> None:
+def test_the_cam_of_the_network_is_that_map() -> None:
     model, x, classes = built(), images(), torch.tensor([3, 1])
     with torch.no_grad():
         assert torch.equal(cam(model, x, classes), model.class_maps(x)[torch.arange(2), classes])
@@ -83,7 +83,7 @@ def test_cam_of_the_network_is_that_map() -> None:
 
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize(("backbone", "size"), [("small_cnn", 16), ("mobilenetv2_100", 64), ("test_convnext", 32)])
-def test_the_logits_are_the_first_branchs(backbone: str, size: int) -> None:
+def test_the_logits_are_those_of_the_first_branch(backbone: str, size: int) -> None:
     model, x = built(backbone, size), images(size)
     with torch.no_grad(), evaluating(model):
         first, second = model.both_maps(x)

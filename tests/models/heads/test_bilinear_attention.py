@@ -1,4 +1,4 @@
-"""Bilinear attention pooling (METHODS L-6) and the trunk of LCHP's classifier."""
+"""Bilinear attention pooling (docs/papers/lchp.md, L-6) and the backbone of LCHP's classifier."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from fewlabels.errors import UserError
 from fewlabels.models import backbones
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.heads.bilinear_attention import BilinearAttentionClassifier, bilinear_attention_pool, signed_sqrt
-from fewlabels.models.maps.evidence import MAPS
+from fewlabels.models.maps.evidence import MAP_FUNCTIONS
 from fewlabels.models.weights import load_weights, resolve_weights
 
 FEATURES = torch.tensor([[[1, 2], [0, 1]], [[-1, 0], [2, 0]]], dtype=torch.float64)[None]
@@ -32,14 +32,14 @@ def test_the_root_keeps_the_sign() -> None:
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
-def test_the_root_has_a_gradient_at_zero_and_its_own_elsewhere() -> None:
+def test_the_root_has_a_bounded_gradient_at_zero_and_the_exact_one_elsewhere() -> None:
     x = torch.tensor([0.0, -1e-9, 0.25, -4], dtype=torch.float64, requires_grad=True)
     signed_sqrt(x).sum().backward()
     assert x.grad is not None
     torch.testing.assert_close(x.grad, torch.tensor([1000, 1000, 1, 0.25], dtype=torch.float64))
 
 
-def test_where_nothing_is_attended_to_the_vector_is_zero_and_its_gradient_finite() -> None:
+def test_zero_attention_gives_a_zero_vector_with_a_finite_gradient() -> None:
     attention = torch.zeros(1, 2, 2, 2, requires_grad=True)
     pooled = bilinear_attention_pool(FEATURES.float(), attention)
     assert not pooled.any()
@@ -70,7 +70,7 @@ def classifier(backbone: str = "small_cnn", size: int = 64, maps: int = 4) -> Bi
 
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize(("backbone", "size", "width"), [("small_cnn", 64, 64), ("test_vit", 160, 64)])
-def test_any_backbone_gives_features_of_length_100(backbone: str, size: int, width: int) -> None:
+def test_every_backbone_has_features_of_length_100(backbone: str, size: int, width: int) -> None:
     model, x = classifier(backbone, size), torch.randn(2, 3, size, size)
     seen = model.eval().outputs(x)
     assert seen.features.shape == (2, 4 * width)
@@ -83,17 +83,17 @@ def test_any_backbone_gives_features_of_length_100(backbone: str, size: int, wid
     torch.testing.assert_close(model.features(x), seen.features)
 
 
-def test_all_of_it_learns() -> None:
+def test_all_parameters_have_a_gradient() -> None:
     model = classifier()
     model(torch.randn(4, 3, 64, 64)).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in model.parameters())
 
 
-def test_gradients_show_where_it_looks_and_a_cam_is_refused() -> None:
+def test_gradient_maps_work_and_a_cam_is_refused() -> None:
     model, x, classes = classifier(), torch.randn(2, 3, 64, 64), torch.tensor([0, 3])
-    assert MAPS["layer-cam"](model, x, classes).any()
+    assert MAP_FUNCTIONS["layer-cam"](model, x, classes).any()
     with pytest.raises(UserError, match="choose another --backbone"):
-        MAPS["cam"](model, x, classes)
+        MAP_FUNCTIONS["cam"](model, x, classes)
 
 
 def test_inception_up_to_mixed_6e_has_the_papers_map() -> None:
@@ -130,6 +130,6 @@ def test_weights_of_timms_whole_inception_fit(tmp_path: Path) -> None:
 
 
 def test_its_imagenet_weights_are_timms() -> None:
-    record, whole = backbones.record(INCEPTION), backbones.record("inception_v3")
+    record, whole = backbones.pretrained_cfg(INCEPTION), backbones.pretrained_cfg("inception_v3")
     assert record.hf_hub_id == whole.hf_hub_id == "timm/inception_v3.tv_in1k"
     assert (record.mean, record.std, record.first_conv) == (whole.mean, whole.std, whole.first_conv)

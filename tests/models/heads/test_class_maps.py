@@ -1,10 +1,10 @@
-"""Class-specific maps and what they say (METHODS S-1)."""
+"""Class-specific maps and their scores (docs/papers/saliency-regularization.md, S-1)."""
 
 import pytest
 import torch
 
 from fewlabels.models.build import ModelSpec, build
-from fewlabels.models.classifier import Classifier
+from fewlabels.models.classifier import SingleClassifier
 from fewlabels.models.heads.class_maps import ClassMapClassifier, class_scores
 
 MAPS = torch.tensor([[[1.0, -2], [3, 0]], [[-1, -2], [-3, 1]], [[0, 1], [2, 3]]], dtype=torch.float64)[None]
@@ -17,22 +17,22 @@ def model(backbone: str = "test_convnext", saliency: float = 0.5) -> ClassMapCla
     return found
 
 
-def test_a_map_scores_by_its_mean_and_its_largest_values() -> None:
+def test_a_class_is_scored_by_the_mean_and_the_largest_values_of_its_map() -> None:
     scores = class_scores(MAPS, 0.5, 2)
     torch.testing.assert_close(scores.mean, torch.tensor([[0.5, -1.25, 1.5]]).double())
     torch.testing.assert_close(scores.salient, torch.tensor([[2.0, 0, 2.5]]).double())
     torch.testing.assert_close(scores.logits, torch.tensor([[1.5, -1.25, 2.75]]).double())
 
 
-def test_more_largest_values_than_places_are_all_places() -> None:
+def test_with_more_largest_values_than_locations_all_are_averaged() -> None:
     scores = class_scores(MAPS, 0.5, 9)
     torch.testing.assert_close(scores.salient, scores.mean)
 
 
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("backbone", ["small_cnn", "mobilenetv2_100", "test_convnext", "test_vit"])
-def test_every_backbone_gives_a_map_per_class(backbone: str) -> None:
-    """test_vit takes 160 px only."""
+def test_every_backbone_has_a_map_per_class(backbone: str) -> None:
+    """test_vit supports 160 px only."""
     spec = ModelSpec(backbone, 4, 3, 160, "class-maps", None, (0.5,) * 3, (0.3,) * 3, saliency=0.5)
     found = build(spec).eval()
     assert isinstance(found, ClassMapClassifier)
@@ -49,42 +49,42 @@ def test_every_backbone_gives_a_map_per_class(backbone: str) -> None:
 def test_without_saliency_the_logits_are_those_of_a_linear_head_on_pooled_features() -> None:
     found, images = model("mobilenetv2_100", saliency=0.0), torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        pooled = Classifier.features(found, images)
+        pooled = SingleClassifier.features(found, images)
         assert isinstance(found.head, torch.nn.Conv2d)
         torch.testing.assert_close(found(images), pooled @ found.head.weight[:, :, 0, 0].T)
         torch.testing.assert_close(found(pooled), found(images))
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_scaled_features_are_the_same_however_bright_the_map() -> None:
-    """The root mean square of their means is 1; to scale twice is to scale once."""
-    places = torch.rand(2, 6, 3, 3) + 0.1
+def test_scaled_features_do_not_depend_on_the_brightness_of_the_map() -> None:
+    """The root mean square of their means is 1, and scaling twice equals scaling once."""
+    features = torch.rand(2, 6, 3, 3) + 0.1
     found = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5, scaled=True, bias=True)
-    kept = places.flatten(2)
+    embedded = features.flatten(2)
     with torch.no_grad():
         torch.testing.assert_close(found(torch.zeros(2, 6, 9)).sigmoid(), torch.full((2, 4), 0.01))
-        torch.testing.assert_close(found.features(kept).square().mean(1), torch.ones(2))
-        torch.testing.assert_close(found(kept), found(7 * kept))
-        torch.testing.assert_close(found(found.features(kept)[..., None]), found(kept.mean(2, keepdim=True)))
+        torch.testing.assert_close(found.features(embedded).square().mean(1), torch.ones(2))
+        torch.testing.assert_close(found(embedded), found(7 * embedded))
+        torch.testing.assert_close(found(found.features(embedded)[..., None]), found(embedded.mean(2, keepdim=True)))
         assert torch.equal(found.features(torch.zeros(2, 6)), torch.zeros(2, 6))
         assert found(torch.zeros(0, 6, 9)).shape == (0, 4)
     plain = ClassMapClassifier(torch.nn.Identity(), 6, 4, saliency=0.5)
     with torch.no_grad():
-        assert not torch.allclose(plain(kept), plain(7 * kept))
+        assert not torch.allclose(plain(embedded), plain(7 * embedded))
 
 
-def test_what_is_kept_of_a_frozen_trunk_scores_as_the_images_do() -> None:
-    """All places, halved in precision, where some count twice; else their mean alone."""
+def test_embedded_images_have_the_scores_of_the_images() -> None:
+    """Features of all locations in half precision with saliency, else their mean."""
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         for saliency, ndim in ((0.5, 3), (0.0, 2)):
             found = model("mobilenetv2_100", saliency)
-            kept = found.embed(images)
-            assert kept.ndim == ndim
-            torch.testing.assert_close(found(kept), found(images), atol=2e-3, rtol=1e-2)
+            embedded = found.embed(images)
+            assert embedded.ndim == ndim
+            torch.testing.assert_close(found(embedded), found(images), atol=2e-3, rtol=1e-2)
 
 
-def test_a_saved_description_builds_the_same_scores() -> None:
+def test_a_saved_specification_keeps_saliency_and_top() -> None:
     spec = ModelSpec("test_convnext", 4, 3, 64, "class-maps", None, (0.5,) * 3, (0.3,) * 3, saliency=0.25, top=3)
     again = build(ModelSpec.from_dict(spec.to_dict()))
     assert isinstance(again, ClassMapClassifier)

@@ -1,4 +1,4 @@
-"""Class activation maps against the numbers of the specification (oracle P-3), and which nets have them."""
+"""Class activation maps against docs/papers/pepl.md, P-3, and the networks that have them."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def test_maps_are_enlarged_with_corners_not_aligned() -> None:
 @pytest.mark.usefixtures("in_float64")
 @torch.no_grad()
 def test_the_mean_of_a_map_and_the_bias_are_the_logit() -> None:
-    """What makes the map one of evidence: where the pooling is a mean, the map's mean is the class's logit."""
+    """Where the pooling is a mean, the map's mean plus the bias is the class's logit."""
     model = classifier("small_cnn").eval()
     seen = model.outputs(torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     classes = torch.tensor([4, 0, 2])
@@ -49,7 +49,7 @@ def test_a_weight_normed_head_has_maps() -> None:
     assert head_weight(model).shape == (5, 64)
 
 
-def test_a_net_that_widens_after_pooling_is_refused_by_name() -> None:
+def test_a_network_that_widens_after_pooling_is_refused_by_name() -> None:
     with pytest.raises(UserError, match=r"MobileNetV3\) widens its last map from 288 to 1024 features .* --backbone"):
         head_weight(classifier("mobilenetv3_small_050"))
 

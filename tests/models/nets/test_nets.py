@@ -1,4 +1,4 @@
-"""The nets that timm lacks: parameter counts of the papers' code, map sizes, timm's interface."""
+"""The networks that timm lacks: parameter counts of the papers' code, map sizes, timm's interface."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from fewlabels.models.backbones import OURS
+from fewlabels.models.backbones import OWN_BACKBONES
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.nets.cnn3 import GaussianNoise
 
@@ -37,7 +37,7 @@ def test_the_number_of_parameters_is_the_published_one(name: str, options: dict[
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("wrn_28_2", 1_467_610), ("cnn13", 3_125_908), ("cnn3", 14_916)])
-def test_a_classifier_around_them_counts_the_same(name: str, parameters: int) -> None:
+def test_a_classifier_with_these_backbones_has_the_same_number_of_parameters(name: str, parameters: int) -> None:
     half = (0.5,) * 3
     assert count(build(ModelSpec(name, 10, 3, 32, "linear", None, half, half))) == parameters
 
@@ -56,7 +56,7 @@ def test_a_classifier_around_them_counts_the_same(name: str, parameters: int) ->
         ("small_cnn", 64, (64, 8, 8)),
     ],
 )
-def test_the_last_map_has_the_stated_size(name: str, size: int, shape: tuple[int, int, int]) -> None:
+def test_the_last_map_has_the_documented_size(name: str, size: int, shape: tuple[int, int, int]) -> None:
     net = timm.create_model(name, num_classes=10)
     images = torch.randn(2, 3, size, size)
     assert net.forward_features(images).shape == (2, *shape)
@@ -64,8 +64,8 @@ def test_the_last_map_has_the_stated_size(name: str, size: int, shape: tuple[int
 
 
 @pytest.mark.usefixtures("in_float64")
-@pytest.mark.parametrize("name", OURS)
-def test_they_behave_like_timms_own(name: str) -> None:
+@pytest.mark.parametrize("name", OWN_BACKBONES)
+def test_they_have_timms_interface(name: str) -> None:
     assert timm.is_model(name)
     net = timm.create_model(name, num_classes=6, in_chans=1, global_pool="max", drop_rate=0.25).eval()
     images = torch.randn(2, 1, 32, 32)
@@ -83,7 +83,7 @@ def test_they_behave_like_timms_own(name: str) -> None:
     assert net.default_cfg["architecture"] == name
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_BACKBONES)
 def test_drop_rate_drops_pooled_features_in_training_only(name: str) -> None:
     torch.manual_seed(0)
     net = timm.create_model(name, num_classes=2, drop_rate=0.5)
@@ -93,7 +93,7 @@ def test_drop_rate_drops_pooled_features_in_training_only(name: str) -> None:
     assert net.eval().forward_head(last, pre_logits=True).unique().tolist() == [1.0]
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_BACKBONES)
 def test_a_state_dict_survives_safetensors(name: str) -> None:
     torch.manual_seed(0)
     written, read = timm.create_model(name, num_classes=4), timm.create_model(name, num_classes=4)
@@ -113,17 +113,17 @@ def test_every_layer_of_the_13_layer_cnn_is_weight_normalised() -> None:
         torch.testing.assert_close(layer.weight.flatten(1).norm(dim=1), gain.flatten().abs())
 
 
-def test_noise_is_added_in_training_and_nowhere_else() -> None:
+def test_noise_is_added_in_training_only() -> None:
     torch.manual_seed(0)
     noise, images = GaussianNoise(0.15), torch.zeros(4, 1, 100, 100)
     assert noise(images).std().item() == pytest.approx(0.15, rel=0.02)
     assert noise.eval()(images) is images
 
 
-def test_wide_resnet_is_made_as_the_papers_say() -> None:
+def test_wide_resnet_has_the_layers_of_the_papers() -> None:
     net = timm.create_model("wrn_28_2", num_classes=10)
     convs = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
-    assert len(convs) == 25 + 3  # 28 layers less the linear one and the shortcuts', plus three shortcuts
+    assert len(convs) == 25 + 3  # 28 layers without the linear one and the shortcuts, plus three shortcuts
     assert all(conv.bias is None for conv in convs)
     assert {module.momentum for module in net.modules() if isinstance(module, nn.BatchNorm2d)} == {0.1}
     assert any(isinstance(module, nn.ReLU) for module in net.modules())
@@ -150,7 +150,7 @@ def test_small_cnn_learns_two_patterns() -> None:
     assert (net(images).argmax(1) == labels).float().mean() > 0.9
 
 
-def test_small_cnn_has_the_parameters_that_its_docstring_counts() -> None:
+def test_small_cnn_has_the_documented_number_of_parameters() -> None:
     """9 (16 + 16 32 + 32 32 + 32 64 + 64 64) weights, 2 (16 + 32 + 32 + 64 + 64) of the norms, 65 10 of the head."""
     net = timm.create_model("small_cnn", num_classes=10, in_chans=1)
     assert sum(weight.numel() for weight in net.parameters()) == 69264 + 416 + 650 == 70330

@@ -164,11 +164,11 @@ class LCHP(LocalizingMethod):
         """Return the consistency loss of the kept boxes (Eq. 5 and 6)."""
         x, labels = batch.labelled.views[0], batch.labelled.labels
         boxes, kept = self.high_quality(x, labels)
-        movement = box_aware.draw(batch.draws, self.p.scaling, self.p.translation, self.p.flipping)
-        target = box_aware.move_boxes(boxes, movement)
+        transform = box_aware.draw_transform(batch.draws, self.p.scaling, self.p.translation, self.p.flipping)
+        target = box_aware.transform_boxes(boxes, transform)
         kept = kept & box_aware.is_box(target)
         with evaluating(self.locator), bypass_map_cache(self.locator):
-            found = self.locator(box_aware.move_images(x, movement)).float()
+            found = self.locator(box_aware.transform_images(x, transform)).float()
         return Losses({"consistency": box_consistency_loss(found, target, kept)}, kept)
 
     @torch.no_grad()

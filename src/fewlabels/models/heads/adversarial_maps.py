@@ -1,4 +1,7 @@
-"""ACoL's two branches of class maps: for the second, what the first goes by is erased (Zhang et al., CVPR 2018)."""
+"""ACoL's two branches of class maps; features that the first branch relies on are erased for the second.
+
+Source: Zhang et al., CVPR 2018 (docs/papers/baselines.md, acol).
+"""
 
 from typing import NamedTuple
 
@@ -10,14 +13,14 @@ from fewlabels.models.maps.evidence import of_class
 from fewlabels.models.maps.regions import scaled
 
 ERASING = 0.6
-"""Default of the authors' code; wsolevaluation has 0.7 (METHODS 6.4)."""
+"""Default of the authors' code; wsolevaluation uses 0.7 (docs/papers/baselines.md, acol)."""
 
 
 class MapBranch(nn.Module):
-    """From the last features to a map per class: (B, D, h, w) gives (B, K, h, w).
+    """Convolutions from the last map, (B, D, h, w), to a map per class, (B, K, h, w).
 
-    A 3x3 convolution to D channels and a ReLU, then a 1x1 convolution: ours, for a backbone of any width. The authors'
-    branches have two 3x3 convolutions of 1024 channels.
+    A 3x3 convolution to D channels and a ReLU, then a 1x1 convolution: our choice, for a backbone of any width. The
+    authors' branches have two 3x3 convolutions of 1024 channels.
     """
 
     def __init__(self, num_features: int, num_classes: int) -> None:
@@ -30,25 +33,26 @@ class MapBranch(nn.Module):
 
 
 class AdversarialMaps(NamedTuple):
-    """(B, K, h, w) each."""
+    """Class maps of both branches, (B, K, h, w) each."""
 
     first: Tensor
-    """Of branch A."""
+    """Branch A."""
     second: Tensor
-    """Of branch B, for which A's class was erased."""
+    """Branch B, computed from features in which A's class is erased."""
 
 
 class AdversarialMapClassifier(ClassMapClassifier):
-    """``head`` is branch A, whose mean maps are the logits; ``complement`` is branch B.
+    """A classifier with two branches: ``head`` is branch A, ``complement`` is branch B.
 
-    The maps at test time (:meth:`class_maps`) are the larger of both, each scaled to 0 to 1 within its image and class.
-    What is erased for B then is A's most probable class, whichever class's map is asked for (as in the authors' code
-    without labels), so that all maps come from one pass.
+    The logits are the means of A's maps. The maps at test time (:meth:`class_maps`) are the maximum of both branches,
+    each scaled to 0 to 1 within its image and class. At test time the features erased for B are those of A's most
+    probable class, whatever class is asked for (as in the authors' code without labels), so that one pass computes all
+    maps.
     """
 
     complement: MapBranch
     erasing: Tensor
-    """(): where A's scaled map reaches this, it is erased for B; a buffer, so that it is saved with the weights."""
+    """() threshold of A's scaled map from which features are erased for B; a buffer, so that it is saved."""
 
     def __init__(self, backbone: nn.Module, num_features: int, num_classes: int) -> None:
         super().__init__(backbone, num_features, num_classes)
@@ -57,11 +61,16 @@ class AdversarialMapClassifier(ClassMapClassifier):
         self.register_buffer("erasing", torch.tensor(ERASING))
 
     def both_maps(self, x: Tensor, classes: Tensor | None = None) -> AdversarialMaps:
-        """Compute both branches' maps of (B, C, H, W) images; (B,) ``classes`` are erased for B, None: A's guess."""
-        features, _ = self.places(x)
+        """Compute the maps of both branches for (B, C, H, W) images.
+
+        Args:
+            x: the images.
+            classes: (B,) int64, the classes erased for B; None for A's predictions.
+        """
+        features, _ = self.location_features(x)
         first = self.head(features)
         guide = of_class(first, first.mean((2, 3)).argmax(1) if classes is None else classes)
-        return AdversarialMaps(first, self.complement(erase(features, guide, self.erasing)))
+        return AdversarialMaps(first, self.complement(erase_features(features, guide, self.erasing)))
 
     def class_maps(self, x: Tensor) -> Tensor:
         """Compute (B, K, h, w) maps from 0 to 1."""
@@ -71,13 +80,13 @@ class AdversarialMapClassifier(ClassMapClassifier):
         return torch.maximum(first, second)
 
     def scores(self, x: Tensor) -> ClassScores:
-        """Compute what A's maps say."""
-        return class_scores(self.head(self.places(x)[0]), 0.0, self.top)
+        """Compute the class scores of A's maps."""
+        return class_scores(self.head(self.location_features(x)[0]), 0.0, self.top)
 
 
-def erase(features: Tensor, maps: Tensor, threshold: float | Tensor) -> Tensor:
+def erase_features(features: Tensor, maps: Tensor, threshold: float | Tensor) -> Tensor:
     """Set (B, D, h, w) features to zero where their (B, h, w) map, scaled to 0 to 1, is at or above the threshold.
 
-    Nothing is erased of a map of one value. No gradient reaches the map.
+    A constant map erases nothing. No gradient flows into the map.
     """
     return features * (scaled(maps.detach(), "min-max") < threshold)[:, None]

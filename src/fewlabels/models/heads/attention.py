@@ -1,4 +1,4 @@
-"""Attention pooling: a learned map says where to look, instead of the mean over all places."""
+"""Attention pooling: the mean over all locations, weighted by a learned map."""
 
 from typing import Any, NamedTuple
 
@@ -9,10 +9,15 @@ from fewlabels.models.last_map import as_map, as_single_location
 
 
 class SpatialAttention(nn.Module):
-    """M maps by a 1x1 convolution, batch normalisation and ReLU, summed (student report, Sec. 3.3; METHODS S4).
+    """The sum of M maps from a 1x1 convolution, batch normalisation and ReLU.
 
-    (B, D, h, w) features give a (B, h, w) map of non-negative weights. The normalisation starts with a shift of 1, near
-    plain mean pooling: from 0 the ReLU was soon off everywhere in most runs on digits.
+    Source: student report, Sec. 3.3 (docs/papers/student-report.md, S4). The bias of the normalisation starts at 1,
+    near plain mean pooling: starting from 0, the ReLU soon became 0 everywhere in most runs on digits
+    (docs/papers/student-report.md, A6).
+
+    Args:
+        channels: D.
+        maps: M.
     """
 
     def __init__(self, channels: int, maps: int) -> None:
@@ -22,16 +27,17 @@ class SpatialAttention(nn.Module):
         nn.init.ones_(self.norm.bias)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Compute a (B, h, w) map of non-negative weights from (B, D, h, w) features."""
         return self.norm(self.conv(features)).relu().sum(1)
 
 
 def attention_pool(features: Tensor, attention: Tensor) -> Tensor:
-    """Weigh (B, D, h, w) features by a (B, h, w) map and average over the places: (B, D)."""
+    """Weight (B, D, h, w) features by a (B, h, w) map and average over the locations: (B, D)."""
     return (features * attention[:, None]).mean((2, 3))
 
 
 class Attended(NamedTuple):
-    """What an image gives, and where the network looked."""
+    """Logits of a batch and the attention map that led to them."""
 
     logits: Tensor
     """(B, K)."""
@@ -40,10 +46,17 @@ class Attended(NamedTuple):
 
 
 class AttentionClassifier(SingleClassifier):
-    """A classifier in which attention, in training and at test, stands in for the pooling of the backbone.
+    """A classifier whose attention replaces the backbone's pooling, in training and at test.
 
-    What the backbone does after its pooling (a norm, a wider layer, dropout) it still does. ``map_width`` is the
-    number of channels of its last map.
+    Layers that the backbone has after its pooling (a norm, a wider layer, dropout) are kept.
+
+    Args:
+        backbone: see :class:`~fewlabels.models.classifier.SingleClassifier`; so are ``head`` and the two numbers.
+        head: maps (B, num_features) to (B, num_classes).
+        num_features: D.
+        num_classes: K.
+        maps: M.
+        map_width: D', the channels of the backbone's last map.
     """
 
     def __init__(
@@ -57,11 +70,11 @@ class AttentionClassifier(SingleClassifier):
         last = self.last(x)
         features = as_map(last, self.backbone)
         attention = self.attention(features)
-        place = as_single_location(attention_pool(features, attention), last, self.backbone)
-        return backbone.forward_head(place, pre_logits=True), attention, features
+        location = as_single_location(attention_pool(features, attention), last, self.backbone)
+        return backbone.forward_head(location, pre_logits=True), attention, features
 
     def features(self, x: Tensor) -> Tensor:
-        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares frozen_trunk = 'pixels'"
+        assert x.ndim == 4, "attention needs maps, not cached features: such a method declares frozen_trunk = 'pixels'"
         return self._pooled(x)[0]
 
     def outputs(self, x: Tensor) -> Outputs:
@@ -69,6 +82,6 @@ class AttentionClassifier(SingleClassifier):
         return Outputs(self.head(pooled), pooled, last)
 
     def attended(self, x: Tensor) -> Attended:
-        """Compute the logits and the attention maps of (B, C, H, W) images."""
+        """Compute logits and attention maps of (B, C, H, W) images."""
         pooled, attention, _ = self._pooled(x)
         return Attended(self.head(pooled), attention)

@@ -1,4 +1,4 @@
-"""Bilinear attention pooling: each attention map pools the last map in its own way (WS-DAN; METHODS 4.1)."""
+"""Bilinear attention pooling of WS-DAN: each attention map pools the last map (docs/papers/lchp.md, Algorithm)."""
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +8,13 @@ from fewlabels.models.classifier import Outputs, SingleClassifier
 from fewlabels.models.last_map import as_map
 
 SCALE = 100.0
-"""By which unit vectors are stretched before the linear layer, as in WS-DAN's code."""
+"""Length of the feature vectors before the linear layer, as in WS-DAN's code."""
 _SMALL = 1e-6
-"""Up to where the signed root is a straight line."""
+"""Below this absolute value the signed root is linear."""
 
 
 class AttentionMaps(nn.Module):
-    """M maps by a 1x1 convolution, batch normalisation and ReLU: (B, D, h, w) features give (B, M, h, w), from 0."""
+    """Non-negative (B, M, h, w) maps of (B, D, h, w) features: 1x1 convolution, batch normalisation and ReLU."""
 
     def __init__(self, channels: int, maps: int) -> None:
         super().__init__()
@@ -28,8 +28,8 @@ class AttentionMaps(nn.Module):
 def bilinear_attention_pool(features: Tensor, attention: Tensor) -> Tensor:
     """Pool (B, D, h, w) features F by (B, M, h, w) maps A: (B, M * D) of unit length, in at least float32.
 
-    P[m, d] is the mean of A_m F_d over the places, then comes its signed root, then the length of the whole vector.
-    A vector of zeros stays one; near it the gradients of root and length are bounded.
+    P[m, d], the mean of A_m F_d over the locations, is replaced by its signed root, and the whole vector is scaled to
+    unit length (docs/papers/lchp.md, L-6). A vector of zeros stays zero; near zero the gradients are bounded.
     """
     pooled = torch.einsum("bmhw,bdhw->bmd", attention, features) / features[0, 0].numel()
     pooled = pooled.to(torch.promote_types(pooled.dtype, torch.float32)).flatten(1)
@@ -37,15 +37,15 @@ def bilinear_attention_pool(features: Tensor, attention: Tensor) -> Tensor:
 
 
 def signed_sqrt(x: Tensor) -> Tensor:
-    """sign(x) sqrt(|x|), with x / sqrt(1e-6) below 1e-6: the root's own gradient at 0 is infinite, this one is 1000."""
+    """Compute sign(x) sqrt(|x|), or x / sqrt(1e-6) below 1e-6, which bounds the gradient by 1000."""
     return x * x.abs().clamp(min=_SMALL).rsqrt()
 
 
 class BilinearAttentionClassifier(SingleClassifier):
-    """A classifier with bilinear attention pooling in the place of the backbone's own, dropout included.
+    """A classifier whose bilinear attention pooling replaces the backbone's pooling and dropout.
 
-    LCHP's paper: ``inception_v3_mixed_6e`` with 32 maps, 32 * 768 = 24,576 features. The head is linear without bias,
-    on features of length 100.
+    The head is linear without bias, on features of length 100. LCHP's paper uses ``inception_v3_mixed_6e`` with 32
+    maps, hence 32 * 768 = 24,576 features.
 
     Args:
         backbone: any network with timm's ``forward_features``.
@@ -65,7 +65,7 @@ class BilinearAttentionClassifier(SingleClassifier):
 
     def features(self, x: Tensor) -> Tensor:
         """Compute (B, M * D) pooled features, of length 100, of (B, C, H, W) images."""
-        assert x.ndim == 4, "attention looks at maps, not at features: such a method declares frozen_trunk = 'pixels'"
+        assert x.ndim == 4, "attention needs maps, not cached features: such a method declares frozen_trunk = 'pixels'"
         return self._pooled(x)[0]
 
     def outputs(self, x: Tensor) -> Outputs:

@@ -1,6 +1,7 @@
-"""Class-specific maps: a 1x1 convolution gives each class a map before pooling, and the map gives the class its score.
+"""Class-specific maps: a 1x1 convolution computes a map per class, and the score of a class is computed from its map.
 
-Legend: B images, K classes, (h, w) places. The papers' symbols are those of Saliency Regularization, Sec. 3.
+B images, K classes, (h, w) locations. The symbols are those of Saliency Regularization, Sec. 3
+(docs/papers/saliency-regularization.md, Algorithm).
 """
 
 from math import log
@@ -13,27 +14,28 @@ from fewlabels.models.classifier import Outputs, SingleClassifier
 from fewlabels.models.last_map import as_map, as_single_location
 
 PRIOR = 0.01
-"""The probability of each class that a head with a bias begins with (pi of Lin et al., Focal Loss, ICCV 2017)."""
+"""Initial probability of each class for a head with a bias (pi of Lin et al., Focal Loss, ICCV 2017)."""
 
 
 class ClassScores(NamedTuple):
-    """What a map says of its class."""
+    """Scores of the classes, computed from their maps."""
 
     mean: Tensor
     """(B, K) a_c: the mean of the map."""
     salient: Tensor
-    """(B, K) s_c: the mean of its largest values."""
+    """(B, K) s_c: the mean of the largest values of the map."""
     logits: Tensor
     """(B, K) z_c = a_c + alpha s_c."""
 
 
 def class_scores(maps: Tensor, saliency: float, top: int) -> ClassScores:
-    """Score (B, K, h, w) maps A (Eq. 2 to 4), in at least float32.
+    """Score (B, K, h, w) maps A (Saliency Regularization, Eq. 2 to 4), in at least float32.
 
     Args:
-        maps: as they come: negative values count (METHODS R3).
-        saliency: alpha; 0 gives logits that are the mean alone.
-        top: k, the largest values of each map that are averaged; all of them where there are fewer places.
+        maps: not rectified: negative values count (docs/papers/saliency-regularization.md, R3).
+        saliency: alpha; with 0 the logits are the means.
+        top: k, the number of largest values of each map that are averaged; all values where there are fewer locations
+            (docs/papers/saliency-regularization.md, R12).
     """
     values = maps.flatten(2).to(torch.promote_types(maps.dtype, torch.float32))
     mean = values.mean(2)
@@ -42,9 +44,9 @@ def class_scores(maps: Tensor, saliency: float, top: int) -> ClassScores:
 
 
 def at_unit_scale(features: Tensor) -> Tensor:
-    """Divide the (B, D, h, w) features of an image by one number, so that the root mean square of their means is 1.
+    """Scale the (B, D, h, w) features of each image: their means over the locations get a root mean square of 1.
 
-    A blank image, all zeros, stays blank.
+    Features that are all zero stay zero.
     """
     wide = features.to(torch.promote_types(features.dtype, torch.float32))
     square = wide.mean((2, 3), keepdim=True).square().mean(1, keepdim=True)
@@ -54,15 +56,24 @@ def at_unit_scale(features: Tensor) -> Tensor:
 class ClassMapClassifier(SingleClassifier):
     """A classifier that scores classes by their maps; ``head`` is the 1x1 convolution.
 
-    Layers that the backbone has after its pooling (a norm, a wider layer) are applied at each place. What is kept of a
-    frozen trunk are the features of all places, (B, D, h * w) float16; with ``saliency`` 0, when the logits are those
-    of a linear head on the mean over the places, (B, D) pooled features.
+    Layers that the backbone has after its pooling (a norm, a wider layer) are applied at each location. :meth:`embed`
+    returns the features of all locations, (B, D, h * w) float16, or (B, D) float32 pooled features where ``saliency``
+    is 0: the logits then are those of a linear head on the mean over the locations.
 
-    Features of pretrained weights are ``scaled``: those of an image are divided by one number, so that the root mean
-    square of their means over the places is 1. No image then counts more for being bright or busy, and a learning rate
-    means the same for every backbone. Their convolution has a ``bias``, which begins where each class has a probability
-    of ``PRIOR``: most images lack most classes, and weights that decay would have to say so by the features. Networks
-    that begin from nothing have neither, as in the paper (METHODS R9).
+    With pretrained weights, features are ``scaled`` and the convolution has a ``bias``. Scaling gives bright or
+    detailed images no more weight than others, and makes one learning rate suit every backbone. The bias starts where
+    each class has the probability ``PRIOR``, because most images lack most classes and decayed weights would have to
+    express this through the features. Randomly initialised networks have neither, as in the paper
+    (docs/papers/saliency-regularization.md, R9).
+
+    Args:
+        backbone: see :class:`~fewlabels.models.classifier.SingleClassifier`; so are the two numbers.
+        num_features: D.
+        num_classes: K.
+        saliency: alpha of :func:`class_scores`.
+        top: k of :func:`class_scores`.
+        scaled: applies :func:`at_unit_scale` to the features.
+        bias: of the convolution.
     """
 
     def __init__(
@@ -75,46 +86,46 @@ class ClassMapClassifier(SingleClassifier):
         super().__init__(backbone, head, num_features, num_classes)
         self.saliency, self.top, self.scaled = saliency, top, scaled
 
-    def places(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the features of each place, (B, D, h, w), and the last map, (B, D', h, w), of (B, C, H, W) images.
+    def location_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the features of each location, (B, D, h, w), and the last map, (B, D', h, w), of (B, C, H, W) images.
 
-        What :meth:`embed` gave of images has its places in a row: (B, D, h * w, 1).
+        Embedded images (:meth:`embed`) have one row of locations: (B, D, h * w, 1).
         """
         features, last = self._unscaled(x)
         return at_unit_scale(features) if self.scaled else features, last
 
     def _unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if x.ndim < 4:
-            kept = x.to(torch.promote_types(x.dtype, torch.float32))
-            kept = kept[..., None] if x.ndim == 3 else kept[:, :, None, None]
-            return kept, kept
+            embedded = x.to(torch.promote_types(x.dtype, torch.float32))
+            embedded = embedded[..., None] if x.ndim == 3 else embedded[:, :, None, None]
+            return embedded, embedded
         backbone: Any = self.backbone
         last = self.last(x)
         found = as_map(last, self.backbone)
-        place = as_single_location(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
-        features = backbone.forward_head(place, pre_logits=True).unflatten(0, (len(found), *found.shape[2:]))
+        locations = as_single_location(found.movedim(1, 3).flatten(0, 2), last, self.backbone)
+        features = backbone.forward_head(locations, pre_logits=True).unflatten(0, (len(found), *found.shape[2:]))
         return features.movedim(3, 1), found
 
     def class_maps(self, x: Tensor) -> Tensor:
         """Compute (B, K, h, w) maps A of (B, C, H, W) images."""
-        return self.head(self.places(x)[0])
+        return self.head(self.location_features(x)[0])
 
     def scores(self, x: Tensor) -> ClassScores:
-        """Compute what the maps of (B, C, H, W) images say, or of what was kept of them."""
-        assert x.ndim > 2 or not self.saliency, "pooled features have no salient places"
+        """Compute the class scores of (B, C, H, W) images, or of embedded images."""
+        assert x.ndim > 2 or not self.saliency, "pooled features have no salient locations"
         return class_scores(self.class_maps(x), self.saliency, self.top)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.scores(x).logits
 
     def features(self, x: Tensor) -> Tensor:
-        return self.places(x)[0].mean((2, 3))
+        return self.location_features(x)[0].mean((2, 3))
 
     def embed(self, x: Tensor) -> Tensor:
         features = self._unscaled(x)[0]
         return features.flatten(2).half() if self.saliency else features.mean((2, 3)).float()
 
     def outputs(self, x: Tensor) -> Outputs:
-        features, last = self.places(x)
+        features, last = self.location_features(x)
         logits = class_scores(self.head(features), self.saliency, self.top).logits
         return Outputs(logits, features.mean((2, 3)), last)

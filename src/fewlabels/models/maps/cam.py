@@ -1,4 +1,4 @@
-"""Class activation maps: where in an image the evidence for a class lies (Zhou et al., CVPR 2016)."""
+"""Class activation maps: the evidence for a class at each location (Zhou et al., CVPR 2016)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from fewlabels.models.classifier import Classifier
 
 
 def class_activation_maps(last: Tensor, weight: Tensor, classes: Tensor) -> Tensor:
-    """sum_d W[y, d] F_d for each image's class y, as it comes: neither shifted nor scaled (METHODS P-3).
+    """Compute sum_d W[y, d] F_d for the class y of each image, neither shifted nor scaled (docs/papers/pepl.md, P-3).
 
     Args:
         last: (B, D, h, w) last feature map F.
@@ -17,7 +17,7 @@ def class_activation_maps(last: Tensor, weight: Tensor, classes: Tensor) -> Tens
         classes: (B,) int64 y.
 
     Returns:
-        (B, h, w).
+        (B, h, w) maps.
     """
     return torch.einsum("bdhw,bd->bhw", last, weight[classes].to(last.dtype))
 
@@ -43,5 +43,5 @@ def head_weight(model: Classifier) -> Tensor:
 
 
 def enlarge(maps: Tensor, side: int) -> Tensor:
-    """(B, h, w) maps at (B, side, side), bilinear, corners not aligned."""
+    """Resize (B, h, w) maps to (B, side, side), bilinear, corners not aligned."""
     return interpolate(maps[:, None], size=(side, side), mode="bilinear", align_corners=False)[:, 0]

@@ -1,8 +1,8 @@
-"""Maps of the evidence for a class, computed from any trained classifier (docs/papers/baselines.md, cam to info-cam).
+"""Maps of the evidence for a class, computed from any trained classifier (docs/papers/baselines.md, cam).
 
-Every function of :data:`MAPS` takes a classifier, (B, C, H, W) normalised images and (B,) int64 classes, and returns
-unscaled (B, h, w) float32 maps without gradient: :mod:`fewlabels.models.maps.regions` scales them. The maps are those
-of the model's first network, in evaluation mode; its own mode is restored. All of them also work under
+Every function of :data:`MAP_FUNCTIONS` takes a classifier, (B, C, H, W) normalised images and (B,) int64 classes, and
+returns unscaled (B, h, w) float32 maps without gradient: :mod:`fewlabels.models.maps.regions` scales them. The maps are
+those of the model's first network, in evaluation mode; its own mode is restored. All of them also work under
 ``torch.no_grad`` and ``torch.inference_mode``. They raise UserError where the network has no such map.
 """
 
@@ -26,58 +26,58 @@ MapFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 
 
 class Sensitivity(NamedTuple):
-    """The last map and what a class's logit says of it."""
+    """The last map and the gradient of a class logit with respect to it."""
 
     features: Tensor
     """(B, D, h, w) F."""
     gradients: Tensor
-    """(B, D, h, w) of the logit of each image's class by F."""
+    """(B, D, h, w), of the logit of each image's class with respect to F."""
 
 
 def cam(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Weigh the last map by the head's weights for the class (Zhou et al., CVPR 2016)."""
+    """Weight the last map by the head's weights for the class (Zhou et al., CVPR 2016)."""
     return of_class(class_maps(model, x), classes)
 
 
 def grad_cam(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Weigh the last map by the mean of the class's gradient (Selvaraju et al., ICCV 2017)."""
+    """Weight the last map by the mean of the class's gradient (Selvaraju et al., ICCV 2017)."""
     return grad_cam_map(*sensitivity(model, x, classes)).float()
 
 
 def layer_cam(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Weigh each place of the last map by what of the class's gradient there is positive (Jiang et al., TIP 2021)."""
+    """Weight each location of the last map by the class's positive gradients (Jiang et al., TIP 2021)."""
     return layer_cam_map(*sensitivity(model, x, classes)).float()
 
 
 def info_cam(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Take the mean CAM of the other classes from the CAM of the class (InfoCAM: Qin et al., 2019)."""
+    """Subtract the mean CAM of the other classes from the CAM of the class (InfoCAM: Qin et al., 2019)."""
     return info_cam_map(class_maps(model, x), classes)
 
 
 @torch.no_grad()
 def mean_features(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Average the last map over its channels, whatever the class: what LCHP's Algorithm 1 thresholds."""
+    """Average the last map over its channels, whatever the class: the map of LCHP's Algorithm 1."""
     first = model.networks()[0]
     with evaluating(first):
         return first.outputs(x).map.mean(1).float()
 
 
-MAPS: dict[MapName, MapFunction] = {
+MAP_FUNCTIONS: dict[MapName, MapFunction] = {
     "cam": cam,
     "grad-cam": grad_cam,
     "layer-cam": layer_cam,
     "info-cam": info_cam,
     "features": mean_features,
 }
-"""By the names of ``evaluate --map``."""
+"""Keyed by the names of ``evaluate --map``."""
 
 
 @torch.no_grad()
 def class_maps(model: Classifier, x: Tensor) -> Tensor:
-    """Compute every class's CAM, (B, K, h, w) float32.
+    """Compute the CAM of every class, (B, K, h, w) float32.
 
-    Where attention pools, the places are weighed by it as the pooling weighs them. Of features that the head scales
-    to unit length, the CAM is that before the scaling: one factor per image.
+    With attention pooling, the locations are weighted by the attention map. Where the head scales features to unit
+    length, the CAM is computed without that scaling, which is one factor per image.
     """
     first = model.networks()[0]
     with evaluating(first):
@@ -90,34 +90,34 @@ def class_maps(model: Classifier, x: Tensor) -> Tensor:
 
 
 def of_class(maps: Tensor, classes: Tensor) -> Tensor:
-    """Pick each image's class from (B, K, h, w) maps: (B, h, w)."""
+    """Select the map of each image's class from (B, K, h, w) maps: (B, h, w)."""
     return maps[torch.arange(len(maps), device=maps.device), classes]
 
 
 def info_cam_map(maps: Tensor, classes: Tensor) -> Tensor:
-    """Take the mean of the other classes' maps from the class's own: (B, K, h, w) and (B,) give (B, h, w)."""
+    """Subtract the mean of the other classes' maps from the class's map: (B, K, h, w) and (B,) to (B, h, w)."""
     own, others = of_class(maps, classes), max(maps.shape[1] - 1, 1)
     return own - (maps.sum(1) - own) / others
 
 
 def grad_cam_map(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU of sum_d mean(G_d) F_d over (B, D, h, w) features F and gradients G: (B, h, w)."""
+    """Compute ReLU(sum_d mean(G_d) F_d), (B, h, w), from (B, D, h, w) features F and gradients G."""
     return torch.einsum("bdhw,bd->bhw", features, gradients.mean((2, 3))).relu()
 
 
 def layer_cam_map(features: Tensor, gradients: Tensor) -> Tensor:
-    """ReLU of sum_d ReLU(G_d) F_d, place by place, over (B, D, h, w) features F and gradients G: (B, h, w)."""
+    """Compute ReLU(sum_d ReLU(G_d) F_d) at each location, (B, h, w), from (B, D, h, w) features F and gradients G."""
     return (gradients.relu() * features).sum(1).relu()
 
 
 def sensitivity(model: Classifier, x: Tensor, classes: Tensor) -> Sensitivity:
-    """Differentiate the logit of each image's class by the last map, and nothing else: no parameter gets a gradient.
+    """Differentiate the logit of each image's class with respect to the last map; parameters get no gradient.
 
-    Only what comes after the last map is differentiated: the trunk runs without. A transformer that pools by a class
-    token has gradients of 0 everywhere else in its last map, and so Grad-CAM and LayerCAM of 0.
+    The backbone runs without gradient. A transformer that pools by a class token has zero gradients at all other
+    tokens, and therefore Grad-CAM and LayerCAM of 0.
     """
     first = model.networks()[0]
-    with evaluating(first), torch.inference_mode(False), torch.enable_grad(), _last_of(first) as seen:
+    with evaluating(first), torch.inference_mode(False), torch.enable_grad(), _differentiable_last(first) as seen:
         logits = first(x)
         (last,) = seen
         (gradients,) = torch.autograd.grad(logits, last, one_hot(classes, logits.shape[1]).to(logits))
@@ -125,11 +125,11 @@ def sensitivity(model: Classifier, x: Tensor, classes: Tensor) -> Sensitivity:
 
 
 @contextmanager
-def _last_of(classifier: SingleClassifier) -> Iterator[list[Tensor]]:
-    """For the length of a ``with`` block the backbone's last map starts the graph; the list collects it.
+def _differentiable_last(classifier: SingleClassifier) -> Iterator[list[Tensor]]:
+    """Context manager: let the graph start at the backbone's last output; yield a list that receives it.
 
-    Asked for where the backbone gives it and not at ``outputs``, whose map may be a rearranged copy that no logit
-    depends on.
+    The output of ``last`` is used, and not the map of ``outputs``, which may be a rearranged copy on which no logit
+    depends.
     """
     plain, seen = classifier.last, []
 
@@ -137,7 +137,7 @@ def _last_of(classifier: SingleClassifier) -> Iterator[list[Tensor]]:
         with torch.no_grad():
             found = plain(x)
         seen.append(found.clone().requires_grad_())
-        return seen[-1].clone()  # layers that work in place must not find a leaf
+        return seen[-1].clone()  # layers that work in place must not receive a leaf
 
     replaced: Any = classifier
     replaced.last = last

@@ -13,9 +13,9 @@ default_cfgs = untrained("cnn13", first_conv="layers.0.0")
 class CNN13(TimmNet):
     """Nine convolutions, two max-pools, global average pooling, one linear layer.
 
-    (B, in_chans, H, W) images of at least 12 px give a (B, 128, H//4 - 2, W//4 - 2) map: 6x6 at 32 px, 5x5 at 28 px.
-    ``dropout`` acts after each max-pool (0.5 in the papers), ``drop_rate`` before the linear layer (0 in the papers).
-    ``weight_norm`` covers every convolution and the linear layer.
+    The last map of (B, in_chans, H, W) images of at least 12 px is (B, 128, H//4 - 2, W//4 - 2): 6x6 at 32 px, 5x5 at
+    28 px. ``dropout`` is applied after each max-pool (0.5 in the papers), ``drop_rate`` before the linear layer (0 in
+    the papers). ``weight_norm`` applies to every convolution and to the linear layer.
     """
 
     def __init__(
@@ -44,5 +44,5 @@ class CNN13(TimmNet):
 
 @register_model
 def cnn13(pretrained: bool = False, **kwargs: Any) -> CNN13:
-    """Build it: 3,125,908 parameters with 3 channels, 10 classes and weight norm."""
+    """Build the network: 3,125,908 parameters with 3 channels, 10 classes and weight norm."""
     return build_model_with_cfg(CNN13, "cnn13", pretrained, **kwargs)

@@ -25,10 +25,10 @@ class GaussianNoise(nn.Module):
 class CNN3(TimmNet):
     """Three convolutions of 16, 32 and 32 channels, two max-pools, global average pooling, one linear layer.
 
-    (B, in_chans, H, W) images of at least 4 px give a (B, 32, H//4, W//4) map: 7x7 at 28 px. The original pools
-    6x6 windows with stride 2, which leaves out a row and a column at 28 px and gives four vectors at 32 px; the
-    global mean has neither flaw. ``noise_std`` is the noise on the normalised input (0.15 in the papers),
-    ``dropout`` acts after the second max-pool, ``drop_rate`` before the linear layer.
+    The last map of (B, in_chans, H, W) images of at least 4 px is (B, 32, H//4, W//4): 7x7 at 28 px. The original pools
+    6x6 windows with stride 2, which ignores a row and a column at 28 px and returns four vectors at 32 px; the global
+    mean avoids both. ``noise_std`` is the standard deviation of the noise on the normalised input (0.15 in the papers);
+    ``dropout`` is applied after the second max-pool, ``drop_rate`` before the linear layer.
     """
 
     def __init__(
@@ -55,5 +55,5 @@ class CNN3(TimmNet):
 
 @register_model
 def cnn3(pretrained: bool = False, **kwargs: Any) -> CNN3:
-    """Build it: 14,916 parameters with 3 channels, 10 classes and weight norm."""
+    """Build the network: 14,916 parameters with 3 channels, 10 classes and weight norm."""
     return build_model_with_cfg(CNN3, "cnn3", pretrained, **kwargs)

@@ -1,4 +1,4 @@
-"""Inception-V3 up to its layer Mixed_6e, the trunk of LCHP's classifier (METHODS 4.1)."""
+"""Inception-V3 up to its layer Mixed_6e, the backbone of LCHP's classifier (docs/papers/lchp.md, Algorithm)."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from timm.models.inception_v3 import InceptionV3
 from torch import Tensor, nn
 
 NAME = "inception_v3_mixed_6e"
-_CUT = ("Mixed_7a", "Mixed_7b", "Mixed_7c")
+_REMOVED = ("Mixed_7a", "Mixed_7b", "Mixed_7c")
 
 
-def _record() -> dict[str, DefaultCfg]:
-    """Say what timm says of inception_v3: its ImageNet weights, and how they want to be fed."""
+def _configuration() -> dict[str, DefaultCfg]:
+    """Copy timm's configuration of inception_v3: its ImageNet weights and their normalisation."""
     whole = timm.get_pretrained_cfg("inception_v3")
     assert whole is not None
     kept = ("hf_hub_id", "license", "num_classes", "crop_pct", "interpolation", "mean", "std", "first_conv")
@@ -21,30 +21,30 @@ def _record() -> dict[str, DefaultCfg]:
     )
 
 
-default_cfgs = _record()
+default_cfgs = _configuration()
 
 
 class InceptionV3Mixed6e(InceptionV3):
-    """timm's network whose last map is that of Mixed_6e: (B, 768, h, w), 26 x 26 at 448 px, 17 x 17 at 299 px.
+    """timm's Inception-V3 without the layers after Mixed_6e.
 
-    Images have at least 59 px.
+    The last map of images of at least 59 px is (B, 768, h, w): 26 x 26 at 448 px, 17 x 17 at 299 px.
     """
 
     def __init__(self, num_classes: int = 1000, global_pool: str = "avg", **options: Any) -> None:
         super().__init__(num_classes=0, **options)
-        for name in _CUT:
+        for name in _REMOVED:
             setattr(self, name, nn.Identity())
         self.feature_info = self.feature_info[:-1]
         self.num_features = 768
         self.reset_classifier(num_classes, global_pool)
 
 
-def _without_the_rest(state: dict[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
-    """Leave out what a state dict of the whole network holds beyond Mixed_6e."""
-    return {key: tensor for key, tensor in state.items() if not key.startswith((*_CUT, "AuxLogits"))}
+def _up_to_mixed_6e(state: dict[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
+    """Drop the weights of the removed layers from a state dict of the whole network."""
+    return {key: tensor for key, tensor in state.items() if not key.startswith((*_REMOVED, "AuxLogits"))}
 
 
 @register_model
 def inception_v3_mixed_6e(pretrained: bool = False, **kwargs: Any) -> InceptionV3Mixed6e:
-    """Build it, without a classifier 8,965,856 parameters; every weight file of timm's inception_v3 fits."""
-    return build_model_with_cfg(InceptionV3Mixed6e, NAME, pretrained, pretrained_filter_fn=_without_the_rest, **kwargs)
+    """Build the network: 8,965,856 parameters without a classifier. Weight files of timm's inception_v3 fit."""
+    return build_model_with_cfg(InceptionV3Mixed6e, NAME, pretrained, pretrained_filter_fn=_up_to_mixed_6e, **kwargs)

@@ -1,4 +1,4 @@
-"""Our default net for small pictures: quick on a plain CPU, good from 8 to 64 px."""
+"""The default network for small images, 8 to 64 px: fast on a CPU."""
 
 from itertools import pairwise
 from typing import Any
@@ -18,9 +18,10 @@ _LARGE = 48
 class SmallCNN(TimmNet):
     """Five 3x3 convolutions with batch norm and ReLU, of width, 2 width, 2 width, 4 width and 4 width channels.
 
-    The map is max-pooled after the first and the third convolution, unless it would get smaller than 4 px, and from
-    48 px on also after the second: (B, in_chans, H, W) images give a (B, 4 width, h, w) map with h = 4 at 8 px, 7 at
-    28 px, 8 at 32 px and 8 at 64 px. Only the first convolution, with its few channels, sees the full size.
+    The map is max-pooled after the first and the third convolution, unless it would become smaller than 4 px, and from
+    48 px on also after the second. The last map of (B, in_chans, H, W) images is (B, 4 width, h, w), with h = 4 at
+    8 px, 7 at 28 px, 8 at 32 px and 8 at 64 px. Only the first convolution, with its few channels, works at full
+    resolution.
     """
 
     def __init__(
@@ -44,12 +45,12 @@ class SmallCNN(TimmNet):
         for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True), start=1):
             x = conv(x)
             if number in halved_after and min(x.shape[-2:]) // 2 >= _SMALLEST_MAP:
-                x = max_pool2d(x, 2)  # before the norm, which then has a quarter of the numbers to go through
+                x = max_pool2d(x, 2)  # before the norm, which then processes a quarter of the values
             x = relu(norm(x), inplace=True)
         return x
 
 
 @register_model
 def small_cnn(pretrained: bool = False, **kwargs: Any) -> SmallCNN:
-    """Build it: 70,330 parameters with 1 channel, 10 classes and width 16."""
+    """Build the network: 70,330 parameters with 1 channel, 10 classes and width 16."""
     return build_model_with_cfg(SmallCNN, "small_cnn", pretrained, **kwargs)

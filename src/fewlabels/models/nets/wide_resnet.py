@@ -1,4 +1,4 @@
-"""WRN-28-2, the net of most papers on few labels (Zagoruyko and Komodakis, Wide Residual Networks, 2016)."""
+"""WRN-28-2, the usual network of papers on few labels (Zagoruyko and Komodakis, Wide Residual Networks, 2016)."""
 
 from typing import Any
 
@@ -35,8 +35,8 @@ class Block(nn.Module):
 class WideResNet(TimmNet):
     """Pre-activation WideResNet of three groups with 16, 32 and 64 times ``widen`` channels.
 
-    (B, in_chans, H, W) images give a (B, 64 widen, H/4, W/4) map, after the last batch norm and activation: 128x8x8
-    for WRN-28-2 at 32 px. Batch norm momentum is 0.1 as PyTorch counts it; no convolution has a bias.
+    The last map of (B, in_chans, H, W) images is (B, 64 widen, H/4, W/4), after the last batch norm and activation:
+    128x8x8 for WRN-28-2 at 32 px. The batch norm momentum is 0.1 in PyTorch's convention; no convolution has a bias.
     ``leaky_slope`` 0.1 is the variant of the MixMatch family, 0 (plain ReLU) that of the student report and DMT.
     """
 
@@ -51,7 +51,7 @@ class WideResNet(TimmNet):
         leaky_slope: float = 0.0,
     ) -> None:
         super().__init__(64 * widen, num_classes, global_pool, drop_rate)
-        assert (depth - 4) % 6 == 0, "two convolutions a block, three groups, four layers besides"
+        assert (depth - 4) % 6 == 0, "three groups of blocks with two convolutions each, and four other layers"
         self.conv1 = nn.Conv2d(in_chans, 16, 3, padding=1, bias=False)
         blocks, inputs = [], 16
         for outputs, first_stride in ((16 * widen, 1), (32 * widen, 2), (64 * widen, 2)):
@@ -69,5 +69,5 @@ class WideResNet(TimmNet):
 
 @register_model
 def wrn_28_2(pretrained: bool = False, **kwargs: Any) -> WideResNet:
-    """WRN-28-2: 1,467,610 parameters with 3 channels and 10 classes."""
+    """Build WRN-28-2: 1,467,610 parameters with 3 channels and 10 classes."""
     return build_model_with_cfg(WideResNet, "wrn_28_2", pretrained, depth=28, widen=2, **kwargs)

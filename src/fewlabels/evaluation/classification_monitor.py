@@ -1,4 +1,4 @@
-"""What is measured while a run trains. The test split is looked at for the curves and never chooses anything."""
+"""Metrics measured during training. The test split is used for the curves only and never to choose anything."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,41 +10,41 @@ from torch import Tensor
 
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.split import LabelSplit
-from fewlabels.evaluation.collapse import collapse_note
+from fewlabels.evaluation.class_balance import collapse_note
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import probabilities
 from fewlabels.randomness import key_of, permutation
 
 SAMPLE = 2000
-"""At most this many images of a split are looked at while training; the final figures use all."""
+"""Largest number of images of a split that are evaluated during training; the final metrics use all."""
 
 
-def sample(rows: np.ndarray, name: str) -> Tensor:
-    """At most :data:`SAMPLE` of the rows, always the same."""
-    chosen = permutation(key_of("watch", name), len(rows))[:SAMPLE]
+def sample_rows(rows: np.ndarray, name: str) -> Tensor:
+    """Return at most :data:`SAMPLE` of the rows, always the same ones."""
+    chosen = permutation(key_of("watch", name), len(rows))[:SAMPLE]  # another key would change the sample
     return torch.from_numpy(rows)[chosen].sort().values
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Called at every evaluation with the averaged model; gives the columns of history.csv."""
+class ClassificationMonitor:
+    """Computes the columns of history.csv at every evaluation of the averaged model."""
 
     dataset: Dataset
     split: LabelSplit
     plain: Callable[[Tensor], Iterable[Tensor]]
-    """From rows to network input."""
+    """Returns network input for rows."""
     say: Callable[[str], None]
 
     def __call__(self, model: Classifier, method: Method) -> dict[str, Any]:
-        """Accuracy on samples of the validation and test images, and the state of the pseudo-labels."""
+        """Compute the accuracy on samples of the validation and test images, and :meth:`pseudo_labels`."""
         row = {}
         for name, rows in (("val", self.split.val), ("test", self.split.test)):
             if len(rows):
-                row[f"{name}_accuracy"] = self._accuracy(model, sample(rows, name))
+                row[f"{name}_accuracy"] = self._accuracy(model, sample_rows(rows, name))
                 members = model.networks() if len(model.networks()) > 1 else []
                 for number, member in enumerate(members, 1):
-                    row[f"{name}_accuracy_{number}"] = self._accuracy(member, sample(rows, name))
+                    row[f"{name}_accuracy_{number}"] = self._accuracy(member, sample_rows(rows, name))
         return row | self.pseudo_labels(model, method)
 
     def _labels(self, rows: Tensor) -> Tensor:
@@ -59,11 +59,11 @@ class Watch:
         return float((guess == labels).double().mean())
 
     def pseudo_labels(self, model: Classifier, method: Method) -> dict[str, Any]:
-        """The share of unlabelled images whose prediction is trusted, and, where truth is known, how many are right."""
+        """Compute the share of accepted predictions on unlabelled images, and their accuracy if the truth is known."""
         unlabelled = self.split.unlabelled
         if not len(unlabelled):
             return {}
-        rows = sample(unlabelled, "pool")
+        rows = sample_rows(unlabelled, "pool")
         found = probabilities(model, self.plain(rows))
         accepted = method.accepts(found.to(next(method.parameters()).device)).cpu()
         guess, truth = found.argmax(1), self._labels(rows)

@@ -1,4 +1,4 @@
-"""What is measured while a multi-label run trains. The test split is looked at for the curves and chooses nothing."""
+"""Metrics measured during multi-label training. The test split is used for the curves only."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,40 +10,40 @@ from torch import Tensor
 
 from fewlabels.data.dataset import PRESENT, UNKNOWN, Dataset
 from fewlabels.data.split import LabelSplit
+from fewlabels.evaluation.classification_monitor import sample_rows
 from fewlabels.evaluation.multilabel import multilabel_metrics
-from fewlabels.evaluation.watch import sample
 from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import logits
 
 
 @dataclass(frozen=True)
-class WatchMarks:
-    """Called at every evaluation with the averaged model; gives the columns of history.csv."""
+class MultilabelMonitor:
+    """Computes the columns of history.csv at every evaluation of the averaged model."""
 
     dataset: Dataset
     split: LabelSplit
     plain: Callable[[Tensor], Iterable[Tensor]]
-    """From rows to network input."""
+    """Returns network input for rows."""
 
     def __call__(self, model: Classifier, method: Method) -> dict[str, Any]:
-        """mAP on samples of the validation and test images, and the state of the unknown marks."""
+        """Compute the mAP on samples of the validation and test images, and the state of the unknown marks."""
         row = {}
         for name, rows in (("val", self.split.val), ("test", self.split.test)):
             if len(rows):
-                _, found, labels = self._look(model, rows, name)
+                _, found, labels = self._predict(model, rows, name)
                 row[f"{name}_mAP"] = multilabel_metrics(found, labels).get("mAP")
         return row | self._unknown(model, method)
 
-    def _look(self, model: Classifier, rows: np.ndarray, name: str) -> tuple[Tensor, Tensor, Tensor]:
-        """A sample of the rows, its probabilities and its labels."""
-        some = sample(rows, name)
+    def _predict(self, model: Classifier, rows: np.ndarray, name: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a sample of the rows, their probabilities and their labels."""
+        some = sample_rows(rows, name)
         found = logits(model, self.plain(some)).sigmoid()
         return some, found, torch.from_numpy(self.dataset.labels)[some]
 
     def _unknown(self, model: Classifier, method: Method) -> dict[str, Any]:
-        """The share of unknown marks that are trusted and, where truth is known, how many of these are right."""
-        rows, found, truth = self._look(model, self.split.labelled, "pool")
+        """Compute the share of accepted unknown marks, and their accuracy where the truth is known."""
+        rows, found, truth = self._predict(model, self.split.labelled, "pool")
         unknown = torch.from_numpy(self.split.given)[rows] == UNKNOWN
         if not bool(unknown.any()):
             return {}

@@ -5,7 +5,7 @@ from typing import ClassVar, TypeVar
 
 from markupsafe import Markup
 
-from fewlabels.evaluation.collapse import collapse_note, imbalance_note
+from fewlabels.evaluation.class_balance import collapse_note, imbalance_note
 from fewlabels.report.content.blocks import Block, Gallery, Picture, Section, filled
 from fewlabels.report.content.classify import ClassifyContent, Mapped, Perturbed
 from fewlabels.report.content.confusion import confusion_blocks

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fewlabels.evaluation.collapse import ENOUGH_PER_CLASS, LARGEST_RATIO
+from fewlabels.evaluation.class_balance import ENOUGH_PER_CLASS, LARGEST_RATIO
 from fewlabels.report.content.multilabel import MultilabelContent
 from fewlabels.report.words import listed, percent, plural
 

@@ -7,7 +7,7 @@ import torch
 
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.true_boxes import TrueBoxes
-from fewlabels.evaluation.localization import ENOUGH, best_iou, centred_box
+from fewlabels.evaluation.localization import CORRECT_IOU, best_iou, centred_box
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.report.content.localize import BINS, Boxing, LocalizeContent
 from fewlabels.report.pick.boxes import BoxesGallery
@@ -59,4 +59,4 @@ def _judged(gallery: BoxesGallery, rows: np.ndarray, true: TrueBoxes) -> tuple[l
     centred = best_iou(centred_box().expand(len(rows), 4), own)
     boxed = ~ious.isnan()
     bins = (ious[boxed] * BINS).long().clamp(0, BINS - 1)
-    return bins.bincount(minlength=BINS).tolist(), float((centred[boxed] >= ENOUGH).double().mean())
+    return bins.bincount(minlength=BINS).tolist(), float((centred[boxed] >= CORRECT_IOU).double().mean())

@@ -54,7 +54,20 @@ def images(tmp_path: Path) -> Path:
 def test_a_task_of_another_package_trains_predicts_labels_and_reports(images: Path, tmp_path: Path, call: Call) -> None:
     run = tmp_path / "run"
     words = ("--task", "regress", "--method", "consistent-regression", "--method.weight", "0.2", "--out", run)
-    fast = ("--steps", "60", "--backbone", "cnn3", "--device", "cpu", "--precision", "fp32", "--threads", "1")
+    fast = (
+        "--steps",
+        "60",
+        "--backbone",
+        "cnn3",
+        "--device",
+        "cpu",
+        "--precision",
+        "fp32",
+        "--layout",
+        "contiguous",
+        "--threads",
+        "1",
+    )
     call("train", images, *words, *fast)
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["test"]["num_images"] == 40
@@ -88,7 +101,7 @@ def test_the_other_package_is_listed_and_described(call: Call) -> None:
 def test_its_method_is_enough_to_choose_the_task(images: Path, tmp_path: Path, call: Call) -> None:
     call(
         "train", images, "--method", "consistent-regression", "--steps", "2", "--backbone", "cnn3", "--device", "cpu",
-        "--precision", "fp32", "--threads", "1", "--out", tmp_path / "run",
+        "--precision", "fp32", "--layout", "contiguous", "--threads", "1", "--out", tmp_path / "run",
     )  # fmt: skip
     assert "task: regress" in (tmp_path / "run" / "config.yaml").read_text()
 

@@ -72,7 +72,7 @@ def test_a_task_of_another_package_trains_predicts_labels_and_reports(images: Pa
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["test"]["num_images"] == 40
     truth = np.array([float(row["value"]) for row in csv.DictReader((images / "labels.csv").open()) if row["value"]])
-    assert figures["test"]["rmse"] < 3 * truth.std()
+    assert figures["test"]["rmse"] < np.sqrt((truth**2).mean()), "no better than predicting 0"
 
     predicted = list(csv.DictReader(io.StringIO(call("predict", run, images, "--device", "cpu"))))
     ledger = {row["path"]: row for row in csv.DictReader((run / "labels.csv").open())}

@@ -55,7 +55,7 @@ def read_run_labels(run: Path, accepted_only: bool = False) -> RunLabels:
         UserError: if a file is missing or damaged, or the run is not finished.
     """
     training = [row for row in read_ledger(run / "labels.csv") if row["split"] == "train"]
-    if any(not row["confidence"] for row in training):
+    if not (run / "metrics.json").is_file():  # written last
         raise UserError(f"{run} is not finished; continue it with `fewlabels train ... --resume`")
     if not (run / "config.yaml").is_file():
         raise UserError(f"{run} has no config.yaml, which names its task and its data; train the run again")

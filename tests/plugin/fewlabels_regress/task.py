@@ -35,6 +35,7 @@ class Regress(Task):
 
     name = "regress"
     columns = ("path", "split", "given", "label", "confidence", "accepted")
+    label_kind = NUMBERS
     face = RegressFace
 
     def read(self, options: TrainOptions) -> Dataset:

@@ -49,5 +49,5 @@ def test_the_readmes_python_runs() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert "steps=200" in code
     names: dict = {}
-    exec(code.replace("steps=200", "steps=3, threads=1"), names)
+    exec(code.replace("steps=200", "steps=3, threads=1, precision='fp32', layout='contiguous'"), names)
     assert names["model"].transduction_.shape == (1797,)

@@ -34,7 +34,7 @@ class FoundLabel(NamedTuple):
     classes: tuple[str, ...]
     """The classes that are present."""
     confidence: float
-    """From 0 to 1; the lowest, where an image has several labels."""
+    """From 0 to 1; the lowest, where an image has several labels; 0 in a task without confidences."""
     box: tuple[float, float, float, float] | None = None
     """x0, y0, x1, y1 in pixels of the stored image, in a task that has boxes."""
 
@@ -129,7 +129,7 @@ class Task(ABC):
 
     def found_labels(self, rows: Iterable[LedgerRow]) -> list[FoundLabel]:
         """Return the label of each image in these rows of the ledger, for the formats other than CSV."""
-        return [FoundLabel(row["path"], (row["label"],), float(row["confidence"])) for row in rows]
+        return [FoundLabel(row["path"], (row["label"],), float(row["confidence"] or 0)) for row in rows]
 
     @abstractmethod
     def format_predictions(

@@ -1,4 +1,4 @@
-"""A linear classifier on features, and batches for it: losses of whole methods that can be worked out by hand."""
+"""A linear classifier on features, and batches for it, so that losses can be computed by hand."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from fewlabels.randomness import Draws
 
 
 def identity_model(classes: int = 2) -> Classifier:
-    """The features are the logits."""
+    """Return a classifier whose features are its logits."""
     head = nn.Linear(classes, classes, bias=False)
     nn.init.eye_(head.weight)
     return SingleClassifier(nn.Identity(), head, classes, classes)
@@ -25,7 +25,7 @@ def batch(
     labelled: Tensor, labels: Sequence[int], views: Sequence[Tensor], rows: Sequence[int] | None = None,
     progress: float = 1.0,
 ) -> Batch:  # fmt: skip
-    """One process's whole batch: labelled features (B, D), and (muB, D) of each view."""
+    """Return a batch of labelled features (B, D) and of unlabelled views (muB, D)."""
     count = len(views[0])
     return Batch(
         Labelled((labelled,), torch.tensor(labels), torch.arange(len(labelled))),

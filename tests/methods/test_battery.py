@@ -1,4 +1,4 @@
-"""What must hold for every method there is, and for every one that is ever added."""
+"""Properties that hold for every method."""
 
 import json
 import shutil
@@ -33,13 +33,13 @@ def run(options: TrainOptions, resume: bool = False, say: Callable[[str], None] 
 
 @pytest.fixture(scope="module")
 def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Path]:
-    """One uninterrupted run of each method."""
+    """Return the folder of one uninterrupted run of each method."""
     folder = tmp_path_factory.mktemp("runs")
     return {case: run(case_options(root, case, folder / str(case))) for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_run_leaves_everything_it_promises(finished: dict[Case, Path], case: Case) -> None:
+def test_a_run_writes_all_files_and_metrics(finished: dict[Case, Path], case: Case) -> None:
     files = {entry.name for entry in finished[case].iterdir()}
     promised = {"config.yaml", "metrics.json", "history.csv", "labels.csv", "model.safetensors", "model.json"}
     assert files == promised | {"checkpoint", "report.html"}
@@ -50,7 +50,7 @@ def test_a_run_leaves_everything_it_promises(finished: dict[Case, Path], case: C
 
 
 @pytest.mark.parametrize("case", TRAINING, ids=str)
-def test_training_changes_the_weights_and_the_averaged_ones(finished: dict[Case, Path], case: Case) -> None:
+def test_training_changes_the_weights_and_their_average(finished: dict[Case, Path], case: Case) -> None:
     def state(step: int) -> dict[str, torch.Tensor]:
         return load_file(finished[case] / "checkpoint" / f"step-{step:09d}" / "tensors.safetensors")
 
@@ -62,13 +62,13 @@ def test_training_changes_the_weights_and_the_averaged_ones(finished: dict[Case,
 
 
 @pytest.mark.parametrize("case", TRAINING, ids=str)
-def test_batch_statistics_move_as_often_as_the_method_says(finished: dict[Case, Path], case: Case) -> None:
+def test_batch_statistics_are_updated_as_often_as_the_method_declares(finished: dict[Case, Path], case: Case) -> None:
     state = load_file(finished[case] / "checkpoint" / f"step-{STEPS:09d}" / "tensors.safetensors")
     passes = {int(t) for k, t in state.items() if k.startswith("method/model.") and k.endswith("num_batches_tracked")}
     method = case.method
-    if method.reset_each_round == "weights":  # and the count with them
+    if method.reset_each_round == "weights":  # the count is reset as well
         assert 0 < max(passes) < STEPS * method.statistics_passes
-    elif method.has_unused_parameters:  # a network learns, or its statistics move, in some rounds only
+    elif method.has_unused_parameters:  # a network is trained, or its statistics are updated, in some rounds only
         assert 0 < min(passes) <= max(passes) <= STEPS * method.statistics_passes
     else:
         assert passes == {STEPS * method.statistics_passes}
@@ -100,7 +100,7 @@ def test_a_method_describes_itself(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_every_hyper_parameter_says_what_it_is(case: Case) -> None:
+def test_every_hyper_parameter_has_a_help_text(case: Case) -> None:
     from dataclasses import fields
 
     declared = fields(case.method.hyperparameters)
@@ -115,7 +115,7 @@ def test_another_seed_gives_other_weights(root: Path, finished: dict[Case, Path]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_frozen_training_leaves_the_trunk_alone(root: Path, tmp_path: Path, case: Case) -> None:
+def test_frozen_training_does_not_change_the_trunk(root: Path, tmp_path: Path, case: Case) -> None:
     if case in TRAINING:
         folder = run(case_options(root, case, tmp_path / "run", freeze=True, ema=0.0))
     else:

@@ -1,4 +1,4 @@
-"""MixBoxes: how large and where they are drawn, and what is pasted."""
+"""Boxes for mixing: their size and place, and pasting."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def picture(count: int, side: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(count, 3, side, side, generator=generator, dtype=torch.float64)
 
 
-def test_boxes_lie_inside_and_are_of_even_sides_before_they_are_cut_off() -> None:
+def test_boxes_are_inside_the_image_and_have_even_sides_before_clipping() -> None:
     boxes = draw_boxes(MANY, 24, 32, beta=5)
     assert all(bool((edge >= 0).all()) for edge in boxes)
     assert int(boxes.bottom.max()) == 24
@@ -29,10 +29,11 @@ def test_boxes_lie_inside_and_are_of_even_sides_before_they_are_cut_off() -> Non
 
 
 @pytest.mark.parametrize("beta", [2, 5])
-def test_one_less_the_area_is_beta_distributed(beta: int) -> None:
+def test_one_minus_the_area_is_beta_distributed(beta: int) -> None:
     """Beta(b, b) has mean 1/2 and variance 1 / (4 (2 b + 1)).
 
-    Only boxes that are not cut off show their side s. That happens with probability 1 - s, so 1 / (1 - s) weighs them.
+    Only boxes that are not clipped show their side s. This has the probability 1 - s, so they are weighted by
+    1 / (1 - s).
     """
     size = 1_000_000
     boxes = draw_boxes(MANY, size, size, beta)
@@ -45,8 +46,8 @@ def test_one_less_the_area_is_beta_distributed(beta: int) -> None:
     assert float(variance) == pytest.approx(1 / (4 * (2 * beta + 1)), rel=0.05)
 
 
-def test_centres_are_spread_evenly() -> None:
-    boxes = draw_boxes(MANY, 1001, 1001, beta=1000)  # of almost the same size: half a side is 353 or so
+def test_centres_are_uniformly_distributed() -> None:
+    boxes = draw_boxes(MANY, 1001, 1001, beta=1000)  # of almost equal size: half a side is about 353
     middle = ((boxes.top + boxes.bottom) // 2)[(boxes.top > 0) & (boxes.bottom < 1001)]
     counts = torch.histc(middle.float(), bins=5, min=400, max=600)
     assert float(counts.max() / counts.min()) < 1.15
@@ -65,14 +66,14 @@ def test_the_two_boxes_of_a_pair_are_independent() -> None:
     assert not torch.equal(first.area, second.area)
 
 
-def test_where_one_box_is_empty_both_are() -> None:
-    """On 4 pixels a share of at most a quarter gives a side below 2, so no box at all."""
+def test_if_one_box_is_empty_both_are() -> None:
+    """On 4 pixels a share of at most a quarter gives a side below 2, which is an empty box."""
     first, second = draw_pair(MANY, 4, 4, beta=2)
     assert 0 < int((first.area == 0).sum()) < len(MANY.slots)
     assert torch.equal(first.area == 0, second.area == 0)
 
 
-def test_the_mass_in_a_box_is_what_its_pixels_hold() -> None:
+def test_the_mass_in_a_box_is_the_sum_over_its_pixels() -> None:
     maps = torch.arange(32.0).view(2, 4, 4)
     assert mass(maps, box(1, 2, 3, 4)).tolist() == [6 + 7 + 10 + 11, 22 + 23 + 26 + 27]
     each = MixBoxes(*(torch.tensor(edges) for edges in ([0, 1], [0, 1], [1, 2], [2, 3])))
@@ -89,7 +90,7 @@ def test_the_mass_in_a_box_is_what_its_pixels_hold() -> None:
         ((1, 1, 3, 7), (6, 6, 7, 7)),
     ],
 )
-def test_a_box_is_scaled_as_torch_scales_an_image(removed: tuple[int, ...], inserted: tuple[int, ...]) -> None:
+def test_a_box_is_resized_as_torch_resizes_an_image(removed: tuple[int, ...], inserted: tuple[int, ...]) -> None:
     images, sources = picture(3, 8), picture(3, 8, seed=1)
     top, left, bottom, right = removed
     cut = sources[:, :, inserted[0] : inserted[2], inserted[1] : inserted[3]]
@@ -110,7 +111,7 @@ def test_each_image_may_have_its_own_boxes() -> None:
         assert torch.equal(mixed[row : row + 1], paste(images[row : row + 1], sources[row : row + 1], *own))
 
 
-def test_outside_the_box_nothing_changes_and_an_empty_box_changes_nothing() -> None:
+def test_pixels_outside_the_box_do_not_change_and_an_empty_box_changes_nothing() -> None:
     images, sources = picture(2, 8), picture(2, 8, seed=1)
     mixed = paste(images, sources, box(2, 2, 5, 5), box(0, 0, 8, 8))
     assert torch.equal((mixed != images).any(1), inside(box(2, 2, 5, 5), 8, 8).expand(2, -1, -1))

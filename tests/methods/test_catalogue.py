@@ -1,4 +1,4 @@
-"""Which methods there are, in this package and in others, and where their papers are discussed."""
+"""The methods of this package and of others, and the pages that discuss their papers."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def no_method(): ...
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with a task, methods of it and of ``classify``, and entry points that are wrong."""
+    """Write a package with a task, methods of it and of ``classify``, and invalid entry points."""
     points = {
         "fewlabels.tasks": {"regress": "thirdparty:task"},
         "fewlabels.methods.regress": {"least-squares": "thirdparty:Mine"},
@@ -57,7 +57,7 @@ def test_tasks_and_methods_of_other_packages_follow_those_of_this_one() -> None:
     assert names.count("fixmatch") == 1
 
 
-def test_without_other_packages_there_are_the_three_tasks() -> None:
+def test_the_tasks_of_this_package_are_always_listed() -> None:
     assert set(catalogue.TASKS) <= set(catalogue.task_names())
 
 
@@ -80,7 +80,7 @@ def test_a_method_of_this_package_keeps_its_name() -> None:
 
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(("name", "words"), [("broken", "No module named 'no_such_module'"), ("function", "subclass")])
-def test_an_entry_point_that_is_no_method_is_refused_in_one_sentence(name: str, words: str) -> None:
+def test_an_invalid_entry_point_is_refused_in_one_sentence(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words) as refusal:
         catalogue.load_method(name)
     assert "\n" not in str(refusal.value)

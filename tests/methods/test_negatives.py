@@ -1,4 +1,4 @@
-"""Negative labels against METHODS N-1 to N-4, and how often which class is drawn."""
+"""Negative labels: loss, drawing and EPM (docs/papers/dnll.md, N-1 to N-4), and the loss of DNLL on two networks."""
 
 import math
 from itertools import permutations
@@ -29,7 +29,7 @@ def draws(count: int, key: int = 7) -> Draws:
 
 
 def equation_9(reduction: str) -> list[float]:
-    """Row by row: the rows of N-1 have different numbers of negatives."""
+    """Return the loss of each row of N-1; the rows have different numbers of negatives."""
     rows = zip(LOGITS, ([1], [0, 2], [0]), strict=True)
     return [float(negative_loss(z[None], torch.tensor([k]), reduction)) for z, k in rows]  # pyright: ignore
 
@@ -40,13 +40,13 @@ def test_the_loss_is_equation_9() -> None:
     assert sum(equation_9("sum")) / 3 == pytest.approx(0.3694642549, abs=1e-9)
 
 
-def test_the_mean_over_negatives_is_the_authors_code() -> None:
+def test_the_mean_over_negatives_is_that_of_the_authors_code() -> None:
     """N-1."""
     assert sum(equation_9("mean")) / 3 == pytest.approx(0.2343092189, abs=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_a_network_sure_of_a_negative_gets_a_finite_loss_and_its_gradient(dtype: torch.dtype) -> None:
+def test_a_network_certain_of_a_negative_gets_a_finite_loss_and_a_gradient(dtype: torch.dtype) -> None:
     """N-1: in float32, 1 - p would be 0 here."""
     logits = torch.tensor([[30.0, 0, 0]], dtype=dtype, requires_grad=True)
     loss = negative_loss(logits, torch.tensor([[0]]))
@@ -64,7 +64,7 @@ def test_the_gradient_is_that_of_minus_log_one_minus_p() -> None:
     torch.testing.assert_close(stable.grad, plain.grad)
 
 
-def test_of_two_classes_the_negative_is_the_other_and_the_loss_its_cross_entropy() -> None:
+def test_with_two_classes_the_loss_is_the_cross_entropy_of_the_other_class() -> None:
     labels = torch.tensor([0, 1, 1])
     negatives = draw_negatives(labels, equal_weights(2), 1, draws(3))
     assert negatives[:, 0].tolist() == [1, 0, 0]
@@ -74,7 +74,7 @@ def test_of_two_classes_the_negative_is_the_other_and_the_loss_its_cross_entropy
 
 
 @pytest.mark.parametrize(("m", "classes"), [(0, 3), (3, 3), (1, 1), (-1, 5)])
-def test_no_more_negatives_than_other_classes(m: int, classes: int) -> None:
+def test_there_are_fewer_negatives_than_classes(m: int, classes: int) -> None:
     with pytest.raises(UserError, match=rf"--method\.m {m} does not fit {classes} classes"):
         DNLLParameters(m=m).validate(classes)
     check_count("m", 0, 0, 1)
@@ -90,24 +90,24 @@ def perception(*row: float) -> ErrorPerception:
     return found
 
 
-def test_the_weights_are_the_softmax_without_the_own_class() -> None:
+def test_the_weights_are_the_softmax_over_the_other_classes() -> None:
     """N-2."""
     weights = perception(0, 0.9, 0.4, 0).weights()
     assert weights[0].tolist() == pytest.approx(N2_WEIGHTS, abs=1e-7)
     assert weights[1].tolist() == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3])
 
 
-def test_without_errors_every_class_is_as_probable() -> None:
+def test_without_errors_all_negatives_are_equally_probable() -> None:
     torch.testing.assert_close(ErrorPerception(5).weights(), equal_weights(5))
 
 
 def shares(negatives: Tensor, classes: int) -> list[float]:
-    """In how many of the draws each class is."""
+    """Return the share of the draws that contain each class."""
     return (torch.nn.functional.one_hot(negatives, classes).sum(1) > 0).double().mean(0).tolist()
 
 
 def test_one_negative_is_drawn_in_proportion_to_its_weight() -> None:
-    """N-2; 200,000 draws have a deviation below 0.0012."""
+    """N-2; the standard deviation of a share of 200,000 draws is below 0.0012."""
     count = 200_000
     weights = perception(0, 0.9, 0.4, 0).weights()
     found = draw_negatives(torch.zeros(count, dtype=torch.int64), weights, 1, draws(count))
@@ -115,7 +115,7 @@ def test_one_negative_is_drawn_in_proportion_to_its_weight() -> None:
 
 
 def test_two_negatives_are_drawn_one_after_the_other_without_replacement() -> None:
-    """N-2: in this order each pair has probability w_i w_j / (1 - w_i); EP has 2/3 each."""
+    """N-2: an ordered pair has the probability w_i w_j / (1 - w_i); with EP each class has 2/3."""
     count = 200_000
     labels = torch.zeros(count, dtype=torch.int64)
     found = draw_negatives(labels, perception(0, 0.9, 0.4, 0).weights(), 2, draws(count))
@@ -130,14 +130,14 @@ def test_two_negatives_are_drawn_one_after_the_other_without_replacement() -> No
 
 def test_negatives_are_distinct_and_never_the_label() -> None:
     labels = torch.arange(1000) % 5
-    weights = torch.rand(5, 5)  # its diagonal must not matter
-    weights[2, 3] = 0  # not even a class that is as good as impossible gives way to the label
+    weights = torch.rand(5, 5)  # the diagonal is ignored
+    weights[2, 3] = 0  # even a class of weight 0 is drawn before the label
     found = draw_negatives(labels, weights, 4, draws(1000))
     assert (found != labels[:, None]).all()
     assert all(len(set(row)) == 4 for row in found.tolist())
 
 
-def test_draws_belong_to_the_slot_not_to_the_batch() -> None:
+def test_draws_depend_on_the_slot_and_not_on_the_batch() -> None:
     labels = torch.arange(8) % 4
     whole = draw_negatives(labels, equal_weights(4), 2, draws(8))
     part = draw_negatives(labels[3:6], equal_weights(4), 2, Draws(7, torch.arange(3, 6)))
@@ -145,7 +145,7 @@ def test_draws_belong_to_the_slot_not_to_the_batch() -> None:
     assert not torch.equal(whole, draw_negatives(labels, equal_weights(4), 2, draws(8, key=8)))
 
 
-def test_only_wrong_answers_are_counted_by_their_confidence() -> None:
+def test_only_wrong_predictions_are_counted_with_their_confidence() -> None:
     """N-3."""
     q = torch.tensor([[0.2, 0.5, 0.2, 0.1], [0.1, 0.4, 0.3, 0.2], [0.3, 0.2, 0.4, 0.1], [0.1, 0.7, 0.1, 0.1]])
     labels = torch.tensor([0, 0, 0, 1])
@@ -164,8 +164,8 @@ def test_the_ramp_is_that_of_the_authors_code() -> None:
 
 
 @pytest.mark.parametrize(("accuracy", "expected"), [(0.6, 0.1333333), (0.9, 0.0333333)])
-def test_so_many_images_get_a_wrong_negative(accuracy: float, expected: float) -> None:
-    """N-4, Theorem 3.1 with K = 10, m = 3: one class, the true one, is a wrong negative."""
+def test_the_share_of_images_with_a_wrong_negative_is_theorem_3_1(accuracy: float, expected: float) -> None:
+    """N-4, K = 10, m = 3: only the true class is a wrong negative."""
     count = 100_000
     truth = torch.zeros(count, dtype=torch.int64)
     labels = torch.where(torch.arange(count) < accuracy * count, 0, 4)
@@ -175,8 +175,8 @@ def test_so_many_images_get_a_wrong_negative(accuracy: float, expected: float) -
 
 
 @pytest.mark.parametrize(("m", "expected"), [(3, 0.0103175), (1, 0.1061728)])
-def test_two_networks_seldom_give_the_same_negatives(m: int, expected: float) -> None:
-    """N-4 with K = 10, q = 0.6; Theorem 3.2 has other numbers (METHODS D11)."""
+def test_two_networks_rarely_draw_the_same_negatives(m: int, expected: float) -> None:
+    """N-4 with K = 10, q = 0.6; Theorem 3.2 has other values (docs/papers/dnll.md, D11)."""
     count = 200_000
     first = torch.zeros(count, dtype=torch.int64)
     second = torch.where(torch.arange(count) < 0.6 * count, 0, 4)
@@ -185,7 +185,7 @@ def test_two_networks_seldom_give_the_same_negatives(m: int, expected: float) ->
     assert same == pytest.approx(expected, abs=0.003)
 
 
-# DNLL on features: two linear heads whose logits are known.
+# DNLL on features: two linear heads with known logits.
 
 PROBLEM = Problem(num_classes=3, num_images=8, num_labelled=2, epochs=1)
 
@@ -198,7 +198,7 @@ def linear(*rows: tuple[float, float, float]) -> Classifier:
 
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 SHIFTED = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
-"""Answers class 2 where the identity answers 0, 0 where it answers 1, 1 where it answers 2."""
+"""Predicts class 2 where the identity predicts 0, 0 where it predicts 1, and 1 where it predicts 2."""
 
 
 def method(**parameters: object) -> DNLL:
@@ -220,8 +220,8 @@ def step(dnll: DNLL, progress: float = 1.0) -> Losses:
     )
 
 
-def test_with_all_negatives_cross_and_self_are_the_papers_sums() -> None:
-    """m = K - 1 leaves nothing to chance: every class but the pseudo-label of the weak view is a negative."""
+def test_with_all_negatives_cross_and_self_terms_are_the_papers_sums() -> None:
+    """With m = K - 1 nothing is random: all classes other than the weak view's pseudo-label are negatives."""
     terms = step(method(m=2, weight=1.5, selection="ep")).terms
     strong = torch.tensor([[1.0, 0, 2], [0, 1, 1], [3, 0, 0], [0, 0, 0]], dtype=torch.float64)
     answers = [(strong @ torch.tensor(w, dtype=torch.float64).T).softmax(1) for w in (IDENTITY, SHIFTED)]
@@ -245,34 +245,36 @@ def test_algorithm_1_and_self_learning_are_weights_of_zero() -> None:
     assert step(method(weight=0)).terms["cross"].item() == step(method(weight=0)).terms["self"].item() == 0
 
 
-def test_every_pseudo_label_takes_part() -> None:
+def test_every_pseudo_label_is_used() -> None:
     losses = step(method())
     assert losses.kept is not None
     assert losses.kept.tolist() == [True] * 4
 
 
 def selected(dnll: DNLL) -> list[Tensor]:
-    """Weights of the negatives that each network gives, after one labelled batch of class 0 that only the second gets
-    wrong: it takes 0 for 2."""
+    """Return the weights of each network's negatives after one labelled batch of class 0.
+
+    Only the second network is wrong: it predicts 2.
+    """
     logits = [torch.tensor([[5.0, 0, 0]]), torch.tensor([[0, 0, 5.0]])]
     return dnll.selection_weights(logits, torch.tensor([0]))
 
 
-def test_negatives_are_selected_by_the_errors_of_the_network_that_learns_from_them() -> None:
-    """Fig. 3, METHODS D2: the second network errs, so the first one's negatives of class 0 are mostly class 2."""
+def test_negatives_are_drawn_by_the_errors_of_the_network_trained_on_them() -> None:
+    """docs/papers/dnll.md, D2: the second network errs, so the first one's negatives of class 0 are mostly class 2."""
     first, second = selected(method(momentum=0.0))
     assert first[0, 2] > 0.7 > first[0, 1]
     assert second[0].tolist() == pytest.approx([0, 0.5, 0.5])
 
 
-def test_networks_that_learn_from_themselves_alone_select_by_their_own_errors() -> None:
-    """Table 6's SL (METHODS D1)."""
+def test_networks_trained_by_themselves_alone_draw_by_their_own_errors() -> None:
+    """Table 6's SL (docs/papers/dnll.md, D1)."""
     first, second = selected(method(momentum=0.0, cross_weight=0))
     assert first[0].tolist() == pytest.approx([0, 0.5, 0.5])
     assert second[0, 2] > 0.7
 
 
-def test_without_epm_all_are_as_probable_and_nothing_is_remembered() -> None:
+def test_without_epm_all_negatives_are_equally_probable_and_errors_are_not_counted() -> None:
     dnll = method(momentum=0.0, selection="ep")
     assert all(torch.equal(weights, equal_weights(3)) for weights in selected(dnll))
     step(dnll)
@@ -280,8 +282,8 @@ def test_without_epm_all_are_as_probable_and_nothing_is_remembered() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_pseudo_labels_teach_without_learning() -> None:
-    """The weak view has no gradient: what it answers changes the loss only through the class it is."""
+def test_the_weak_view_has_no_gradient() -> None:
+    """Its prediction changes the loss only through the predicted class."""
     dnll = method(m=2)
     losses = step(dnll)
     (losses.terms["cross"] + losses.terms["self"]).backward()

@@ -1,4 +1,4 @@
-"""The set of pseudo-labelled images, and Pseudo-Label in epochs (METHODS 2.2, S8, S19 and S20, oracle T-1)."""
+"""The set of pseudo-labelled images, and Pseudo-Label in epochs (docs/papers/student-report.md, T-1, S19 and S20)."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ T1 = [[3, 0, 0], [1, 0.5, 0], [0, 2, 1.9], [0, 0, 4]]
 def pool_of(
     features: Tensor, labelled: list[int], labels: list[int], model: Classifier, rows: list[int] | None = None
 ) -> TrainingPool:
-    """The real pool on images that are these features (N, D); all rows, unless some are named."""
+    """Return the real pool on images that are these features (N, D), with all rows unless some are given."""
     streamed = torch.arange(len(features)) if rows is None else torch.tensor(rows)
     return TrainingPool(
         probabilities,
@@ -51,13 +51,13 @@ SET = {2: 0, 4: 0, 7: 1}
 
 def filled(problem: Problem) -> PseudoSet:
     pseudo = PseudoSet(problem)
-    certainty = torch.tensor([0.9, 0.0, 0.5, 0.7])  # row 5 was not sure
+    certainty = torch.tensor([0.9, 0.0, 0.5, 0.7])  # row 5 was not confident
     pseudo.replace(empty_pool(8), torch.tensor([2, 5, 4, 7]), torch.tensor([0, 1, 0, 1]), certainty)
     return pseudo
 
 
 @pytest.mark.parametrize("labelled_weight", [1.0, 3.0])
-def test_one_pass_over_both_streams_is_the_mean_over_the_union(labelled_weight: float) -> None:
+def test_one_pass_over_both_streams_gives_the_mean_over_the_union(labelled_weight: float) -> None:
     pseudo, rows = filled(problem()), torch.arange(8)
     supervised = torch.tensor(surprise(LABELLED, [0, 1]).mean())
     terms = pseudo.union_losses(supervised, OWN.double(), rows, torch.ones(8), labelled_weight)
@@ -66,24 +66,24 @@ def test_one_pass_over_both_streams_is_the_mean_over_the_union(labelled_weight: 
     assert float(terms["supervised"] + terms["unlabelled"]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_batches_of_the_pool_have_the_whole_pass_as_their_mean() -> None:
-    """So the weights of both parts do not depend on the size of the batch, or on who is in it."""
+def test_the_mean_over_batches_of_the_pool_is_that_of_one_pass() -> None:
+    """So the weights of both parts depend neither on the size nor on the content of a batch."""
     pseudo, zero, ones = filled(problem()), torch.tensor(0.0), torch.ones(2)
     order = torch.tensor([[3, 7], [0, 2], [6, 4], [5, 1]])
     parts = [float(pseudo.union_losses(zero, OWN[rows], rows, ones)["unlabelled"]) for rows in order]
     assert np.mean(parts) == pytest.approx(surprise(OWN[list(SET)], list(SET.values())).sum() / 5, abs=1e-6)
 
 
-def test_weights_of_images_weigh_and_the_union_still_divides() -> None:
+def test_image_weights_do_not_change_the_divisor() -> None:
     pseudo, rows = filled(problem()), torch.arange(8)
-    weights = torch.tensor([9.0, 9, 0.5, 9, 0.25, 9, 9, 0])  # of those outside the set nothing may come
+    weights = torch.tensor([9.0, 9, 0.5, 9, 0.25, 9, 9, 0])  # images outside the set must not contribute
     terms = pseudo.union_losses(torch.tensor(0.0), OWN, rows, weights)
     own = surprise(OWN[list(SET)], list(SET.values()))
     assert terms["unlabelled"].item() == pytest.approx((0.5 * own[0] + 0.25 * own[1]) / 5, abs=1e-6)
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_an_empty_set_leaves_the_labelled_part_alone(replaced: bool) -> None:
+def test_an_empty_set_gives_the_labelled_part_alone(replaced: bool) -> None:
     pseudo, rows = PseudoSet(problem()), torch.arange(8)
     if replaced:
         pseudo.replace(empty_pool(8), rows, torch.zeros(8, dtype=torch.int64), torch.zeros(8))
@@ -96,18 +96,23 @@ def test_an_empty_set_leaves_the_labelled_part_alone(replaced: bool) -> None:
     assert not logits.grad.any()
 
 
-def test_replacing_forgets_and_adding_does_not() -> None:
+def test_replacing_clears_the_set_and_adding_does_not() -> None:
     pseudo, rows = filled(problem()), torch.arange(8)
     pseudo.add(empty_pool(8), torch.tensor([4, 0, 2]), torch.tensor([1, 1, 1]), torch.tensor([0.8, 0.8, 0.0]))
     assert pseudo.member(rows).nonzero()[:, 0].tolist() == [0, 2, 4, 7]
-    assert pseudo.labels[[0, 2, 4, 7]].tolist() == [1, 0, 1, 1]  # row 4 has its new label, row 2 was not sure again
+    assert pseudo.labels[[0, 2, 4, 7]].tolist() == [
+        1,
+        0,
+        1,
+        1,
+    ]  # row 4 has its new label, row 2 was not confident this time
     assert pseudo.selected.item() == 4
     pseudo.replace(empty_pool(8), torch.tensor([6]), torch.tensor([1]), torch.tensor([0.3]))
     assert pseudo.member(rows).nonzero()[:, 0].tolist() == [6]
     assert pseudo.selected.item() == 1
 
 
-def test_who_has_a_label_gets_no_other() -> None:
+def test_rows_with_a_given_label_are_not_pseudo_labelled() -> None:
     found = unlabelled_rows(pool_of(torch.zeros(6, 2), [1, 4, 5], [0, 1, 0], identity_model(), rows=[0, 1, 2, 4]))
     assert found.tolist() == [0, 2]
     assert len(unlabelled_rows(pool_of(torch.zeros(2, 2), [0, 1], [0, 1], identity_model()))) == 0
@@ -122,14 +127,14 @@ def test_predictions_are_softmax_and_argmax() -> None:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6000000000000001, 0.8, 1.0, 1.2])
-def test_the_surest_are_those_from_numpys_percentile_on(share: float) -> None:
-    """Tenths, so that several images are equally sure; numpy's percentile is what the authors of CL call."""
+def test_the_most_confident_images_are_those_from_numpys_percentile_on(share: float) -> None:
+    """Confidences are tenths, so that there are ties; the authors of CL call numpy's percentile."""
     confidence = np.random.default_rng(1).integers(1, 11, 37) / 10
     expected = confidence >= np.percentile(confidence, max(0, 100 * (1 - share)))
     assert most_confident(torch.from_numpy(confidence), share).tolist() == expected.tolist()
 
 
-def test_of_equally_sure_images_all_are_taken_and_of_none_none() -> None:
+def test_ties_are_all_taken_and_of_no_images_none() -> None:
     assert most_confident(torch.full((5,), 0.3), 0.2).all()
     assert most_confident(torch.zeros(0), 0.2).shape == (0,)
 
@@ -145,7 +150,7 @@ def epochs_method(model: Classifier, epochs: float = 300, images: int = 4, **val
 @pytest.mark.parametrize(
     ("threshold", "members"), [(0.95, [0, 0, 0, 1]), (0.75, [1, 0, 0, 1]), (0.6, [1, 0, 0, 1]), (0.5, [1, 1, 0, 1])]
 )
-def test_the_sure_images_join_with_the_class_they_were_given(threshold: float, members: list[int]) -> None:
+def test_confident_images_are_selected_with_their_predicted_class(threshold: float, members: list[int]) -> None:
     """T-1."""
     model = identity_model(3)
     method = epochs_method(model, threshold=threshold, warmup=0.0)
@@ -155,7 +160,7 @@ def test_the_sure_images_join_with_the_class_they_were_given(threshold: float, m
 
 
 def test_a_confidence_equal_to_the_threshold_is_not_enough() -> None:
-    """S19: strictly above; two equal logits are a confidence of exactly one half."""
+    """docs/papers/student-report.md, S19: strictly above; two equal logits give a confidence of exactly one half."""
     model = identity_model()
     method = epochs_method(model, threshold=0.5, warmup=0.0)
     method.start_round(0, pool_of(torch.tensor([[0.0, 0], [0, 0.1]]), [], [], model))
@@ -163,7 +168,7 @@ def test_a_confidence_equal_to_the_threshold_is_not_enough() -> None:
     assert method.accepts(torch.tensor([[0.5, 0.5], [0.6, 0.4]])).tolist() == [False, True]
 
 
-def test_ten_of_three_hundred_epochs_learn_from_labels_alone() -> None:
+def test_the_first_ten_of_three_hundred_epochs_use_the_labels_alone() -> None:
     model = identity_model(3)
     method = epochs_method(model)
     assert method.rounds == 300
@@ -188,8 +193,8 @@ def test_a_short_run_still_has_an_epoch_on_the_labels_alone() -> None:
 @pytest.mark.parametrize(
     ("accumulate", "members", "labels"), [(False, [False, True, True], [1, 0]), (True, [True, True, True], [1, 0])]
 )
-def test_the_set_is_made_anew_unless_it_accumulates(accumulate: bool, members: list[bool], labels: list[int]) -> None:
-    """S20: image 0 is sure only at first, 2 only later, and 1 changes its class."""
+def test_the_set_is_rebuilt_unless_it_accumulates(accumulate: bool, members: list[bool], labels: list[int]) -> None:
+    """docs/papers/student-report.md, S20: image 0 is confident only at first, 2 only later, and 1 changes its class."""
     model = identity_model()
     method = epochs_method(model, images=3, warmup=0.0, accumulate=accumulate)
     for features in ([[9.0, 0], [9, 0], [0, 1]], [[1.0, 0], [0, 9], [9, 0]]):
@@ -198,8 +203,8 @@ def test_the_set_is_made_anew_unless_it_accumulates(accumulate: bool, members: l
     assert method.pseudo.labels[1:].tolist() == labels
 
 
-def test_the_set_empties_when_nothing_is_sure_any_more() -> None:
-    """S20: the report's code would go on with the last one."""
+def test_the_set_is_empty_when_no_image_is_confident() -> None:
+    """docs/papers/student-report.md, S20: the report's code would keep the previous set."""
     model = identity_model()
     method = epochs_method(model, images=2, warmup=0.0)
     method.start_round(1, pool_of(torch.tensor([[9.0, 0], [0, 9]]), [], [], model))
@@ -207,7 +212,7 @@ def test_the_set_empties_when_nothing_is_sure_any_more() -> None:
     assert method.pseudo.selected.item() == 0
 
 
-def test_labelled_images_of_the_pool_do_not_join() -> None:
+def test_labelled_images_of_the_pool_are_not_selected() -> None:
     model = identity_model()
     method = epochs_method(model, images=3, warmup=0.0)
     method.start_round(0, pool_of(torch.tensor([[9.0, 0], [0, 9], [9, 0]]), [0], [1], model))
@@ -215,7 +220,7 @@ def test_labelled_images_of_the_pool_do_not_join() -> None:
 
 
 def test_the_loss_is_the_cross_entropy_over_the_union_with_the_labels_of_the_round() -> None:
-    """Views changed since the round began, so that row 3 now looks like class 0; its label stays 1."""
+    """The views differ from those of the round's start: row 3 is now predicted as class 0, but its label stays 1."""
     model = identity_model()
     method = epochs_method(model, warmup=0.0)
     plain = torch.tensor([[9.0, 0], [0, 9], [1, 0], [0, 9]])

@@ -1,4 +1,4 @@
-"""Thresholds against the numbers of the specification (oracles P-1 and T-1)."""
+"""Thresholds of pseudo-labels (docs/papers/pepl.md, P-1; docs/papers/student-report.md, T-1)."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def close(found: torch.Tensor, expected: list[float] | float) -> None:
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-9)
 
 
-def test_self_adaptive_thresholds_follow_two_batches() -> None:
+def test_self_adaptive_thresholds_after_two_batches() -> None:
     thresholds = SelfAdaptiveThresholds(3, momentum=0.9).double()
     thresholds.tau.fill_(1 / 3), thresholds.p.fill_(1 / 3)
     thresholds.update(FIRST)
@@ -40,7 +40,7 @@ def test_the_default_momentum_moves_slowly() -> None:
     ("threshold", "kept"),
     [(0.95, [0, 0, 0, 1]), (0.75, [1, 0, 0, 1]), (0.6, [1, 0, 0, 1])],
 )
-def test_a_fixed_threshold_keeps_the_sure_rows(threshold: float, kept: list[int]) -> None:
+def test_a_fixed_threshold_keeps_confident_rows(threshold: float, kept: list[int]) -> None:
     logits = torch.tensor([[3, 0, 0], [1, 0.5, 0], [0, 2, 1.9], [0, 0, 4]], dtype=torch.float64)
     q = logits.softmax(1)
     torch.testing.assert_close(

@@ -1,4 +1,4 @@
-"""One process and two processes do the same work: one shared pair of processes for all methods."""
+"""One process and two processes give the same losses; all methods share one pair of processes."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ the last in history.csv. In float32 the difference depends on the processor: two
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The folders of runs by one process and by two."""
+    """Return the folders of the runs by one process and by two."""
     root = write_tiny(tmp_path_factory.mktemp("data"), train=30, test=6)  # evaluation takes most of the time
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     train_all(root, one)
@@ -30,7 +30,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     done = subprocess.run(
         [*command, str(root), str(two)], env=environment, capture_output=True, text=True, timeout=1800, check=False
     )
-    assert done.returncode == 0, done.stderr  # the process that failed says why above torchrun's own summary
+    assert done.returncode == 0, done.stderr  # the failed process prints its error above torchrun's summary
     return one, two
 
 
@@ -45,7 +45,7 @@ def test_two_processes_give_the_losses_of_one(runs: tuple[Path, Path], case: Cas
     for row, other in zip(one, two, strict=True):
         for column in row:
             if column.startswith("loss"):
-                assert bool(other[column]) == bool(row[column])  # a round may lack a term
+                assert bool(other[column]) == bool(row[column])  # a term may be missing in a round
             if column.startswith("loss") and row[column]:
                 assert float(other[column]) == pytest.approx(float(row[column]), abs=TOLERANCE)
 

@@ -1,4 +1,4 @@
-"""What no method can work with is said in one sentence that names the option; what is merely poor still trains."""
+"""Invalid values are refused in one sentence that names the option; values that are only unfavourable still train."""
 
 import math
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from fewlabels.models.build import ModelSpec, build
 from fewlabels.randomness import Draws
 from fewlabels.run.train import train
 
-METHODS = list(method_names())
-TRAINING = [name for name in METHODS if load_method(name).trains]
+NAMES = list(method_names())
+TRAINING = [name for name in NAMES if load_method(name).trains]
 SIZE = 8
 
 
 def numbers(*named: str, containing: str = "\0") -> list[tuple[str, str]]:
-    """(method, parameter) of all real-valued parameters that are called so, or whose name has this in it."""
+    """Return (method, parameter) of all float parameters with one of these names, or with this in their name."""
     found = []
-    for name in METHODS:
+    for name in NAMES:
         kinds = get_type_hints(load_method(name).hyperparameters)
         found += [(name, p) for p, kind in kinds.items() if kind is float and (p in named or containing in p)]
     return found
@@ -58,11 +58,11 @@ COUNTS = [
     ("pepl", "beta"),
     ("vat", "iterations"),
 ]
-COUNTS += [(name, "mu") for name in METHODS if load_method(name).unlabelled_views]
+COUNTS += [(name, "mu") for name in NAMES if load_method(name).unlabelled_views]
 
 
 def test_the_parameters_meant_here_exist() -> None:
-    """So that a renamed parameter does not empty a list below unseen."""
+    """A renamed parameter must not empty one of the lists below unnoticed."""
     assert len(THRESHOLDS) >= 6
     assert len(WEIGHTS) >= 25
     assert {name for name, _ in WEIGHTS} >= set(TRAINING) - {"supervised"}
@@ -96,14 +96,14 @@ def test_a_share_is_from_0_to_1(name: str, parameter: str, value: float) -> None
 
 @pytest.mark.parametrize(("name", "parameter"), POSITIVE)
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
-def test_what_is_divided_by_is_above_0(name: str, parameter: str, value: float) -> None:
+def test_a_divisor_is_above_0(name: str, parameter: str, value: float) -> None:
     message = refusal(name, parameter, value)
     assert message == f"--method.{parameter} {value} is out of range; give a value above 0"
 
 
 @pytest.mark.parametrize(("name", "parameter"), COUNTS)
 @pytest.mark.parametrize("value", [0, -1])
-def test_a_count_is_1_at_least(name: str, parameter: str, value: int) -> None:
+def test_a_count_is_at_least_1(name: str, parameter: str, value: int) -> None:
     message = refusal(name, parameter, value)
     assert message.startswith(f"--method.{parameter} {value} is out of range; give a whole number from 1")
     make_parameters(load_method(name), {parameter: 1}, 3)
@@ -115,9 +115,9 @@ def test_a_count_is_a_whole_number(name: str, parameter: str, value: object) -> 
     assert refusal(name, parameter, value) == f"--method.{parameter} must be a whole number, not '{value}'"
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_number_has_a_range_and_its_default_lies_in_it(name: str) -> None:
-    """Negative labels are the exception: how many there can be depends on the classes."""
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_has_a_range_that_contains_its_default(name: str) -> None:
+    """Negative labels are the exception: their largest number depends on the classes."""
     kinds = get_type_hints(load_method(name).hyperparameters)
     bounded = {p for p, kind in kinds.items() if kind in (int, float)} - {"m", "negatives"}
     assert all("is out of range; give" in refusal(name, number, -1) for number in bounded)
@@ -147,7 +147,7 @@ class Own(Method):
      ({"decay": 1.0}, "a value from 0 to below 1"), ({"length": 0.0}, "a value above 0"),
      ({"count": 0}, "a whole number from 1 to 9"), ({"count": 10**400}, "a whole number from 1 to 9")],
 )  # fmt: skip
-def test_the_range_beside_a_default_is_all_a_method_says(values: dict[str, float], advice: str) -> None:
+def test_the_range_declared_with_a_default_is_checked(values: dict[str, float], advice: str) -> None:
     ((name, value),) = values.items()
     with pytest.raises(UserError) as error:
         OwnParameters(**values)  # pyright: ignore[reportArgumentType]
@@ -157,11 +157,11 @@ def test_the_range_beside_a_default_is_all_a_method_says(values: dict[str, float
 @pytest.mark.parametrize(
     "values", [{"free": -1e9}, {"low": 0}, {"share": 0}, {"share": 1}, {"decay": 0}, {"length": 1e-9}, {"count": 9}]
 )
-def test_the_ends_of_a_range_belong_to_it_where_they_are_named(values: dict[str, float]) -> None:
+def test_least_and_most_belong_to_the_range(values: dict[str, float]) -> None:
     OwnParameters(**values)  # pyright: ignore[reportArgumentType]
 
 
-def test_a_word_stays_as_it_is_typed() -> None:
+def test_a_text_value_is_not_converted() -> None:
     assert make_parameters(Own, {"word": "/Data/A.npy"}, 3) == OwnParameters(word="/Data/A.npy")
 
 
@@ -182,11 +182,11 @@ def test_negatives_are_fewer_than_the_classes(name: str, parameter: str, count: 
     make_parameters(load_method(name), {parameter: classes - 1}, classes)
 
 
-# Two classes, and batches in which nothing is sure.
+# Two classes, and batches without a confident image.
 
 
 def make(name: str, classes: int = 2, **values: object) -> Method:
-    """The method on a small net for images of 8 x 8, of which it knows nothing yet."""
+    """Return the method on an untrained small network for images of 8 x 8."""
     kind = load_method(name)
     parameters = make_parameters(kind, values, classes)
     net = kind.network(parameters)
@@ -198,7 +198,7 @@ def make(name: str, classes: int = 2, **values: object) -> Method:
 
 
 def step(method: Method, classes: int = 2) -> Losses:
-    """Four labelled images and mu times as many unlabelled ones, late in the run."""
+    """Return the losses of four labelled images and 4 mu unlabelled ones, late in the run."""
     noise, rows = torch.Generator().manual_seed(1), torch.arange(4 * getattr(method.p, "mu", 0))
     labelled = tuple(torch.randn(4, 1, SIZE, SIZE, generator=noise) for _ in method.labelled_views)
     views = tuple(torch.randn(len(rows), 1, SIZE, SIZE, generator=noise) for _ in method.unlabelled_views)
@@ -207,7 +207,7 @@ def step(method: Method, classes: int = 2) -> Losses:
 
 
 def finite_gradients(method: Method, losses: Losses) -> bool:
-    """Is every gradient of the sum of the terms a number, and some of them not 0?"""
+    """Return whether all gradients of the sum of the terms are finite and some are not 0."""
     torch.stack(list(losses.terms.values())).sum().backward()
     found = [w.grad for w in method.model.parameters() if w.grad is not None]
     return all(bool(g.isfinite().all()) for g in found) and any(bool(g.any()) for g in found)
@@ -221,8 +221,8 @@ def test_two_classes_are_enough(name: str) -> None:
     assert finite_gradients(method, losses)
 
 
-def know_nothing(method: Method) -> None:
-    """Let the net give every class the same probability, and every threshold be as high as it can get in a run."""
+def make_uniform(method: Method) -> None:
+    """Make all predictions uniform and every threshold as high as it can get in a run."""
     for network in method.model.networks():
         for weight in network.head.parameters():
             torch.nn.init.zeros_(weight)
@@ -231,7 +231,7 @@ def know_nothing(method: Method) -> None:
         thresholds.tau.fill_(0.9)
     if isinstance(thresholds, CurriculumThresholds):
         thresholds.begin(60)
-        thresholds.update(torch.arange(60), torch.eye(3).repeat(20, 1))  # as many of each class
+        thresholds.update(torch.arange(60), torch.eye(3).repeat(20, 1))  # the same number of each class
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def know_nothing(method: Method) -> None:
     ["fixmatch", "flexmatch", "freematch", "pseudo-label", "pseudo-label-epochs", "attention-fixmatch", "pepl",
      "curriculum-labeling", "dmt", "label-propagation"],
 )  # fmt: skip
-def test_a_batch_without_a_sure_image_teaches_by_its_labels_alone(name: str) -> None:
+def test_a_batch_without_a_confident_image_trains_on_its_labels_alone(name: str) -> None:
     method = make(name, classes=3)
-    know_nothing(method)
+    make_uniform(method)
     losses = step(method, classes=3)
     assert losses.kept is not None
     assert not losses.kept.any()
@@ -256,14 +256,14 @@ def test_a_batch_without_a_sure_image_teaches_by_its_labels_alone(name: str) -> 
 
 
 def write_one_class(root: Path, labels: list[int]) -> Path:
-    """Noise with these labels, as ROOT/mnist.npz."""
+    """Write noise with these labels as ROOT/mnist.npz."""
     pixels = np.random.default_rng(0).integers(0, 255, (len(labels), 8, 8), np.uint8)
     y = np.array(labels)
     np.savez(root / "mnist.npz", x_train=pixels, y_train=y, x_test=pixels, y_test=y)
     return root
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", NAMES)
 def test_images_of_one_class_are_refused_before_anything_is_trained(tmp_path: Path, name: str) -> None:
     root = write_one_class(tmp_path, [0] * 12)
     with pytest.raises(UserError, match="at least two classes") as error:
@@ -274,7 +274,7 @@ def test_images_of_one_class_are_refused_before_anything_is_trained(tmp_path: Pa
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_a_labelled_batch_of_one_class_still_trains(name: str) -> None:
-    """A run has at least two, but small batches need not."""
+    """A run has at least two classes, but a small batch may have one."""
     method = make(name, classes=3)
     losses = step(method, classes=1)
     assert all(term.isfinite() for term in losses.terms.values())

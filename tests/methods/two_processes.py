@@ -1,6 +1,6 @@
 """Train every method for three steps, in float64, into one run folder each.
 
-``torchrun`` runs this file in two processes; test_two_processes.py does the same in one and compares.
+``torchrun`` runs this file in two processes; test_two_processes.py compares with one process.
 """
 
 import os
@@ -16,7 +16,7 @@ from fewlabels.run.train import train
 
 
 def options(root: Path, case: Case, out: Path) -> TrainOptions:
-    """Three steps, each evaluated; a network without batch statistics and without dropout.
+    """Return options for three steps, each evaluated, and a network without batch statistics and dropout.
 
     torch's float64 convolutions are four times as fast in the contiguous layout.
     """
@@ -26,7 +26,7 @@ def options(root: Path, case: Case, out: Path) -> TrainOptions:
 
 
 def train_all(root: Path, out: Path) -> None:
-    """Run each method that has steps; in the second run, one of two processes is late."""
+    """Train each method that has steps; in the second run, one of two processes is delayed."""
     for turn, case in enumerate(TRAINING):
         if turn == 1 and os.environ.get("RANK") == "1":
             time.sleep(2)

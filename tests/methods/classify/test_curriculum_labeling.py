@@ -1,4 +1,4 @@
-"""Curriculum Labeling: whose labels, how many of them, and that each round begins anew (METHODS 6.2, CL)."""
+"""Curriculum Labeling: selection by percentiles, labels from the weight average, new weights in each round."""
 
 from math import ceil
 from pathlib import Path
@@ -24,8 +24,8 @@ FEATURES = torch.from_numpy(np.random.default_rng(3).normal(size=(IMAGES, 2))).f
 OTHERS = [row for row in range(IMAGES) if row not in LABELLED]
 
 
-def numpy_answers(features: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and confidences of logits (N, 2)."""
+def numpy_predictions(features: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and confidences of logits (N, 2)."""
     z = features.numpy().astype(np.float64)
     p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
     return p.argmax(1), p.max(1)
@@ -53,21 +53,21 @@ def members(made: CurriculumLabeling) -> list[int]:
 
 
 @pytest.mark.parametrize(("step", "rounds"), [(0.2, 6), (0.1, 11), (0.3, 5), (0.5, 3), (1.0, 2)])
-def test_one_round_on_the_labels_and_one_per_percentile(step: float, rounds: int) -> None:
+def test_there_is_one_round_on_the_labels_and_one_per_percentile(step: float, rounds: int) -> None:
     assert method(step=step).rounds == rounds
 
 
-def test_the_first_round_has_no_pseudo_label() -> None:
+def test_the_first_round_has_no_pseudo_labels() -> None:
     made = method()
     made.start_round(0, pool(made.model))
     assert members(made) == []
 
 
 @pytest.mark.parametrize("step", [0.2, 0.3])
-def test_each_round_takes_the_images_above_the_next_percentile(step: float) -> None:
-    """numpy's percentile over the images without a label; the last round has all of them."""
+def test_each_round_selects_the_images_above_the_next_percentile(step: float) -> None:
+    """By numpy's percentile over the images without a label; the last round has all of them."""
     made = method(step=step)
-    labels, confidence = numpy_answers(FEATURES[OTHERS])
+    labels, confidence = numpy_predictions(FEATURES[OTHERS])
     for number in range(1, made.rounds):
         made.start_round(number, pool(made.model))
         sure = confidence >= np.percentile(confidence, max(0, 100 - 100 * step * number))
@@ -77,8 +77,8 @@ def test_each_round_takes_the_images_above_the_next_percentile(step: float) -> N
     assert members(made) == OTHERS
 
 
-def test_labels_come_from_the_average_of_the_round_before_and_wrong_ones_are_forgotten() -> None:
-    """The model's own weights are those of the next round's start by then."""
+def test_labels_come_from_the_average_of_the_previous_round_and_replace_earlier_ones() -> None:
+    """At that moment the model already has the initial weights of the next round."""
     made = method(step=1.0)
     made.start_round(1, pool(made.model))
     before = made.pseudo.labels[OTHERS].clone()
@@ -89,7 +89,7 @@ def test_labels_come_from_the_average_of_the_round_before_and_wrong_ones_are_for
     assert torch.equal(made.pseudo.labels[OTHERS], 1 - before)
 
 
-def test_the_loss_is_the_mean_over_the_labels_and_what_was_selected() -> None:
+def test_the_loss_is_the_mean_over_labelled_and_selected_images() -> None:
     made = method()
     made.start_round(1, pool(made.model))
     chosen = members(made)
@@ -103,8 +103,8 @@ def test_the_loss_is_the_mean_over_the_labels_and_what_was_selected() -> None:
     assert kept.nonzero()[:, 0].tolist() == chosen
 
 
-def test_the_whole_weight_of_the_labels_can_be_raised() -> None:
-    """A labelled image that counts 4 beside one of the set: of 3 and 20 images, 12/32 of the loss."""
+def test_the_weight_of_labelled_images_can_be_raised() -> None:
+    """With 3 labelled images of weight 4 and 20 selected ones, the labelled part is 12/32 of the loss."""
     made = method(step=1.0, labelled_weight=4.0)
     made.start_round(1, pool(made.model))
     terms, _ = made(batch(torch.zeros(3, 2), [0, 1, 0], [torch.zeros(IMAGES, 2)]))
@@ -112,8 +112,8 @@ def test_the_whole_weight_of_the_labels_can_be_raised() -> None:
     assert terms["unlabelled"].item() == pytest.approx(20 / 32 * np.log(2), abs=1e-6)
 
 
-def test_each_round_begins_with_the_initial_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the labels of that moment are still those of the trained average."""
+def test_each_round_starts_from_the_initial_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labels are still predicted by the trained average."""
     seen: list[tuple[Tensor, Tensor]] = []
     start_round = CurriculumLabeling.start_round
 
@@ -130,4 +130,4 @@ def test_each_round_begins_with_the_initial_weights(tmp_path: Path, monkeypatch:
     assert len(later) == 2
     assert all(torch.equal(own, first) and not torch.equal(averaged, first) for own, averaged in later)
     state = load_file(sorted((run / "checkpoint").glob("step-*"))[-1] / "tensors.safetensors")
-    assert int(state["method/pseudo.selected"]) == 42  # all of 48 but the 6 with a label
+    assert int(state["method/pseudo.selected"]) == 42  # all 48 except the 6 with a label

@@ -1,4 +1,4 @@
-"""Deep Co-Training against METHODS.md section 7, and who learns what from whom."""
+"""Deep Co-Training: the divergence (docs/papers/baselines.md, worked example Deep Co-Training) and the gradients."""
 
 from math import exp, log
 
@@ -21,7 +21,7 @@ def pair() -> Ensemble:
 
 
 def run(model: Ensemble, progress: float = 1.0, **values: float) -> tuple[Losses, list[Tensor], Tensor]:
-    """The losses of 2 labelled and 3 unlabelled points, and the points: labelled for each net, unlabelled."""
+    """Return the losses of 2 labelled and 3 unlabelled points, the labelled points of each network, the unlabelled."""
     generator = torch.Generator().manual_seed(0)
     first, second, weak = (torch.randn(n, 2, generator=generator, dtype=torch.float64) for n in (2, 2, 3))
     rows = torch.arange(3)
@@ -37,14 +37,14 @@ def weight_of(network: Classifier) -> Tensor:
     return network.head.weight  # pyright: ignore[reportReturnType, reportAttributeAccessIssue]
 
 
-def test_the_divergence_is_that_of_jensen_and_shannon() -> None:
+def test_the_divergence_is_the_jensen_shannon_divergence() -> None:
     p, q = (torch.tensor([row], dtype=torch.float64).log() for row in ([0.7, 0.2, 0.1], [0.5, 0.1, 0.4]))
     assert float(jensen_shannon(p, q)) == pytest.approx(0.0650534898, abs=1e-9)
     assert float(jensen_shannon(q, p)) == pytest.approx(0.0650534898, abs=1e-9)
     assert float(jensen_shannon(p, p)) == pytest.approx(0, abs=1e-12)
 
 
-def test_certain_answers_that_differ_diverge_by_log_two_with_a_finite_gradient() -> None:
+def test_certain_predictions_that_differ_diverge_by_log_two_with_a_finite_gradient() -> None:
     first, second = torch.tensor([[300.0, 0.0]], requires_grad=True), torch.tensor([[0.0, 300.0]])
     found = jensen_shannon(first, second)
     assert float(found.detach()) == pytest.approx(log(2), abs=1e-6)
@@ -52,7 +52,7 @@ def test_certain_answers_that_differ_diverge_by_log_two_with_a_finite_gradient()
     assert torch.isfinite(gradient).all()
 
 
-def test_each_network_learns_the_labels_from_its_own_view() -> None:
+def test_each_network_is_trained_on_its_own_labelled_view() -> None:
     model = pair()
     losses, views, _ = run(model)
     expected = 0.0
@@ -62,7 +62,7 @@ def test_each_network_learns_the_labels_from_its_own_view() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_agreement_is_on_unlabelled_images_and_weighs_ten() -> None:
+def test_the_agreement_is_computed_on_unlabelled_images_with_weight_ten() -> None:
     model = pair()
     losses, _, weak = run(model)
     first, second = (network(weak).softmax(1).detach() for network in model.networks())
@@ -76,10 +76,10 @@ def test_the_agreement_is_on_unlabelled_images_and_weighs_ten() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_each_network_answers_on_the_others_examples_as_the_other_does_on_the_images() -> None:
-    """Worked out by hand for linear nets, whose examples go against (labelled: the label; else: their answer) by eps.
+def test_each_network_is_trained_on_the_others_adversarial_examples_with_its_targets() -> None:
+    """By hand for linear networks, whose examples move by eps against the label or, if unlabelled, the prediction.
 
-    The gradient for the deceived network's weights is (q - p) x', which it would not be if the target learnt too.
+    The gradient of the attacked network's weights is (q - p) x', which holds only if the target has no gradient.
     """
     model = pair()
     losses, views, weak = run(model, eps=0.3, difference=1.0)
@@ -89,7 +89,7 @@ def test_each_network_answers_on_the_others_examples_as_the_other_does_on_the_im
         deceived, x = networks[1 - number], torch.cat([views[number], weak])
         p, w = deceiver(x).softmax(1).detach(), weight_of(deceiver)
         labels = torch.cat([LABELS, p[2:].argmax(1)])
-        against = w[1 - labels] - w[labels]  # of two classes, where the loss of the label grows
+        against = w[1 - labels] - w[labels]  # direction in which the loss of the label grows, for two classes
         moved = (x + 0.3 * against.sign()).detach()
         log_q = deceived(moved).log_softmax(1).detach()
         expected += float(-(p * log_q).sum(1).mean())
@@ -99,7 +99,7 @@ def test_each_network_answers_on_the_others_examples_as_the_other_does_on_the_im
     assert float(losses.terms["difference"].detach()) == pytest.approx(expected, abs=1e-9)
 
 
-def test_both_weights_grow_over_the_ramp_and_the_labels_weigh_the_same_throughout() -> None:
+def test_the_ramp_scales_both_unlabelled_terms_and_not_the_supervised_one() -> None:
     terms = [run(pair(), progress, ramp=0.2)[0].terms for progress in (0.0, 0.2, 0.7)]
     start, end, later = ({name: float(value.detach()) for name, value in each.items()} for each in terms)
     assert end == later

@@ -1,4 +1,4 @@
-"""DMT: what a label counts (METHODS section 7), whose turn it is, and the loss worked out in numpy."""
+"""DMT: weights of labels (docs/papers/baselines.md, worked example DMT), turns of the networks, loss in numpy."""
 
 from math import exp, log
 from typing import cast
@@ -16,29 +16,29 @@ from fewlabels.models.inference import probabilities
 from fewlabels.training.pool import TrainingPool
 
 
-def test_a_label_counts_by_how_likely_the_learner_finds_it() -> None:
-    """METHODS section 7: agreement with 0.7; the learner surer; the teacher surer, the learner gives it 0.4."""
+def test_a_label_is_weighted_by_its_probability_under_the_learner() -> None:
+    """Agreement with 0.7; the learner more confident; the teacher more confident and the learner at 0.4."""
     q = torch.tensor([[0.7, 0.3], [0.1, 0.9], [0.4, 0.6]], dtype=torch.float64)
     confidence = torch.tensor([0.8, 0.8, 0.8], dtype=torch.float64)
     weights = mutual_weights(q, torch.zeros(3, dtype=torch.int64), confidence, 4.0, 4.0)
     assert weights.tolist() == pytest.approx([0.2401, 0, 0.0256], abs=1e-12)
 
 
-def test_agreement_and_disagreement_have_powers_of_their_own() -> None:
-    """Where both are equally sure of different classes, the learner is not surer."""
+def test_agreement_and_disagreement_have_separate_powers() -> None:
+    """If both are equally confident of different classes, the learner is not more confident."""
     q = torch.tensor([[0.75, 0.25], [0.25, 0.75]], dtype=torch.float64)
     confidence = torch.tensor([0.6, 0.75], dtype=torch.float64)
     weights = mutual_weights(q, torch.zeros(2, dtype=torch.int64), confidence, 2.0, 3.0)
     assert weights.tolist() == pytest.approx([0.75**2, 0.25**3], abs=1e-12)
 
 
-def test_powers_of_zero_count_all_but_what_is_contradicted() -> None:
+def test_powers_of_zero_ignore_only_contradicted_labels() -> None:
     q = torch.tensor([[0.7, 0.3], [0.1, 0.9], [0.4, 0.6], [1.0, 0.0]], dtype=torch.float64)
     labels, confidence = torch.tensor([0, 0, 0, 1]), torch.full((4,), 0.8, dtype=torch.float64)
     assert mutual_weights(q, labels, confidence, 0.0, 0.0).tolist() == [1, 0, 1, 0]
 
 
-# Two linear networks on features: the first's logits are the features, the second's their other way round.
+# Two linear networks on features: the logits of the first are the features, those of the second are swapped.
 
 FEATURES = torch.from_numpy(np.random.default_rng(5).normal(size=(12, 2))).float()
 OTHERS = list(range(2, 12))
@@ -75,20 +75,20 @@ def members(method: Dmt) -> list[int]:
     return method.pseudo.member(torch.arange(12)).nonzero()[:, 0].tolist()
 
 
-def answers(features: Tensor, rows: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
-    """Softmax of a network's logits, in numpy."""
+def predictions(features: Tensor, rows: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
+    """Return the softmax of a network's logits by numpy."""
     z = features.numpy().astype(np.float64) @ np.array(rows).T
     return np.exp(z) / np.exp(z).sum(1, keepdims=True)
 
 
 @pytest.mark.parametrize(("step", "rounds"), [(0.2, 12), (0.5, 6), (0.3, 10), (1.0, 4)])
-def test_each_network_has_a_turn_per_share_and_one_on_the_labels(step: float, rounds: int) -> None:
+def test_each_network_has_one_round_on_the_labels_and_one_per_share(step: float, rounds: int) -> None:
     assert make(step=step).rounds == rounds
 
 
-def test_all_that_a_network_is_changes_places() -> None:
+def test_weights_and_buffers_are_swapped() -> None:
     first, second = (SingleClassifier(nn.Identity(), nn.BatchNorm1d(2), 2, 2).train() for _ in range(2))
-    first(torch.tensor([[1.0, 5], [3, 7]]))  # moves the batch statistics of the first
+    first(torch.tensor([[1.0, 5], [3, 7]]))  # updates the batch statistics of the first
     before = [{name: part.clone() for name, part in model.state_dict().items()} for model in (first, second)]
     assert not torch.equal(before[0]["head.running_mean"], before[1]["head.running_mean"])
     swap_weights([first, second])
@@ -96,8 +96,8 @@ def test_all_that_a_network_is_changes_places() -> None:
         assert all(torch.equal(part, expected[name]) for name, part in model.state_dict().items())
 
 
-def test_both_learn_the_labels_first_and_then_each_other_on_growing_shares() -> None:
-    """numpy's percentile over the ten images without a label: two, two, four, four, ... and all at the end."""
+def test_both_are_trained_on_the_labels_first_and_then_on_growing_shares() -> None:
+    """By numpy's percentile over the ten images without a label: two, two, four, four, ... and all at the end."""
     method = make()
     averaged = Ensemble([linear(SAME), linear(SWAPPED)])
     learners, sizes = [], []
@@ -110,17 +110,17 @@ def test_both_learn_the_labels_first_and_then_each_other_on_growing_shares() -> 
 
 
 @pytest.mark.parametrize(("number", "teacher"), [(2, SWAPPED), (3, SAME)])
-def test_the_one_that_rests_labels_what_it_is_surest_of(
+def test_the_teacher_labels_its_most_confident_images(
     number: int, teacher: tuple[tuple[float, float], tuple[float, float]]
 ) -> None:
-    """By its average: the averages know nothing of the weights that the networks have here."""
+    """By its weight average, which differs from the weights of the networks here."""
     method = make(step=0.4)
     averaged = Ensemble([linear(SAME), linear(SWAPPED)])
     for network in method.model.networks():
         cast(Tensor, network.head.weight).data.zero_()
     for earlier in range(number + 1):
         method.start_round(earlier, pool(averaged))
-    p = answers(FEATURES[OTHERS], teacher)
+    p = predictions(FEATURES[OTHERS], teacher)
     sure = p.max(1) >= np.percentile(p.max(1), 60)
     chosen = [row for row, taken in zip(OTHERS, sure, strict=True) if taken]
     assert members(method) == chosen
@@ -129,7 +129,7 @@ def test_the_one_that_rests_labels_what_it_is_surest_of(
 
 
 def step(method: Dmt, views: Tensor, within: float) -> Losses:
-    """One batch of the whole pool in the third round, of which this share is over."""
+    """Return the losses of one batch of the whole pool when this share of the third round is over."""
     labelled = torch.tensor([[1.0, 0], [0.5, 2]])
     progress = (2 + within) / method.rounds
     return method(batch(labelled, [0, 1], [views], progress=progress)._replace(round=2))
@@ -143,12 +143,12 @@ def third_round(**values: object) -> Dmt:
 
 
 @pytest.mark.parametrize(("within", "ramp"), [(0.0, exp(-5)), (0.5, exp(-1.25)), (1.0, 1.0)])
-def test_the_loss_is_that_of_the_union_with_powers_that_grow_in_each_round(within: float, ramp: float) -> None:
-    """The views are not what the teacher saw, so that the learner agrees, doubts and contradicts."""
+def test_the_loss_is_the_mean_over_the_union_with_powers_that_ramp_up_in_each_round(within: float, ramp: float) -> None:
+    """The views differ from those that the teacher saw, so that all three cases of the weights occur."""
     method = third_round(agreement=4.0, disagreement=2.0)
     views = torch.from_numpy(np.random.default_rng(8).normal(size=(12, 2))).float()
     terms, kept = step(method, views, within)
-    taught, p = answers(FEATURES, SWAPPED), answers(views, SAME)
+    taught, p = predictions(FEATURES, SWAPPED), predictions(views, SAME)
     labels, certainty = taught.argmax(1), taught.max(1)
     weights, cases = np.zeros(12), set[str]()
     for row in OTHERS:
@@ -170,20 +170,20 @@ def test_the_loss_is_that_of_the_union_with_powers_that_grow_in_each_round(withi
     assert kept.tolist() == (weights > 0).tolist()
 
 
-def test_a_ramp_of_nothing_is_over_at_once() -> None:
+def test_a_ramp_of_length_zero_gives_the_full_powers() -> None:
     views = FEATURES.flip(1)
     at_start, at_end = (step(third_round(ramp=ramp), views, within) for ramp, within in ((0.0, 0.0), (1.0, 1.0)))
     assert at_start.terms["unlabelled"].item() == pytest.approx(at_end.terms["unlabelled"].item(), abs=1e-6)
 
 
-def test_weights_are_no_way_to_lower_the_loss() -> None:
-    """They carry no gradient: the head's is the weighted (softmax - one-hot)^T x, and the teacher has none."""
+def test_weights_and_teacher_have_no_gradient() -> None:
+    """The gradient of the head is the weighted (softmax - one-hot)^T x, and the teacher has none."""
     method = third_round()
     terms, _ = step(method, FEATURES.flip(1), 1.0)
     terms["unlabelled"].backward()
     learner, teacher = (network.head.weight for network in method.model.networks())
-    p = answers(FEATURES.flip(1), SAME)[OTHERS]  # the learner's answer is the teacher's, at half the logits
-    labels = answers(FEATURES, SWAPPED)[OTHERS].argmax(1)
+    p = predictions(FEATURES.flip(1), SAME)[OTHERS]  # the learner's prediction is the teacher's, with half the logits
+    labels = predictions(FEATURES, SWAPPED)[OTHERS].argmax(1)
     weights = p[range(10), labels] ** 4
     expected = ((p - np.eye(2)[labels]) * weights[:, None]).T @ FEATURES.flip(1).numpy()[OTHERS] / 12
     assert isinstance(learner, Tensor)

@@ -1,4 +1,4 @@
-"""Dual Student: who is stable, who teaches, and what the negatives add."""
+"""Dual Student: stability, which student teaches, and the negatives."""
 
 import pytest
 import torch
@@ -19,14 +19,14 @@ from fewlabels.randomness import Draws
 PROBLEM = Problem(num_classes=3, num_images=8, num_labelled=2, epochs=1)
 
 
-def test_a_stable_student_gives_one_answer_on_both_views_and_is_sure_of_it_once() -> None:
+def test_a_stable_student_predicts_one_class_on_both_views_and_is_confident_on_one() -> None:
     own = torch.tensor([[0.9, 0.1, 0], [0.5, 0.3, 0.2], [0.9, 0.1, 0], [0.6, 0.4, 0], [0.8, 0.2, 0]])
     other = torch.tensor([[0.5, 0.3, 0.2], [0.9, 0.1, 0], [0.05, 0.95, 0], [0.7, 0.3, 0], [0.8, 0.2, 0]])
     assert is_stable(own, other, 0.8).tolist() == [True, True, False, False, False]
 
 
-def test_the_stable_teach_the_unstable_and_of_two_the_more_consistent() -> None:
-    """Both, one, the other, none; of two stable ones the first, the second, and both at equal distance."""
+def test_the_stable_student_teaches_and_of_two_the_more_consistent_one() -> None:
+    """Stable are both, one, the other, none; of two stable ones the first, the second, or both at equal distance."""
     stable = torch.tensor([True, True, False, False, True, True])
     other_stable = torch.tensor([True, False, True, False, True, True])
     distance = torch.tensor([0.1, 0.9, 0.1, 0.1, 0.9, 0.5])
@@ -35,7 +35,7 @@ def test_the_stable_teach_the_unstable_and_of_two_the_more_consistent() -> None:
     assert teaches(other_stable, stable, other_distance, distance).tolist() == [False, False, True, False, True, True]
 
 
-def test_a_mean_over_no_image_is_zero() -> None:
+def test_the_mean_over_no_images_is_zero() -> None:
     values = torch.tensor([1.0, 2, 6], requires_grad=True)
     assert mean_where(values, torch.tensor([True, False, True])).item() == pytest.approx(3.5)
     nothing = mean_where(values, torch.zeros(3, dtype=torch.bool))
@@ -52,7 +52,7 @@ def linear(scale: float) -> Classifier:
 
 
 def make(first: float, second: float, **parameters: object) -> DualStudent:
-    """Two students whose logits are so many times the features; their other heads give half of that."""
+    """Return students whose logits are multiples of the features; their second heads give half of that."""
     method = DualStudent(
         Ensemble([linear(first), linear(second)]),
         DualStudentParameters(**parameters),  # pyright: ignore[reportArgumentType]
@@ -69,7 +69,7 @@ VIEWS = (
     torch.tensor([[1.0, 0, 0], [0, 1, 0.5], [0, 0, 1]]),
     torch.tensor([[1.0, 0.2, 0], [0, 0.8, 0], [1, 0, 0.5]]),
 )
-"""Two views of three images; of the third both students change their minds."""
+"""Two views of three images; on the third the predictions of both students differ between the views."""
 LABELLED = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
 
 
@@ -87,8 +87,8 @@ def squared(logits: Tensor, target: Tensor) -> Tensor:
     return (logits.softmax(1) - target).square().mean(1)
 
 
-def test_the_stable_student_teaches_and_the_unstable_learns() -> None:
-    """The first is sure (logits 9), the second is not (logits 0.1); the third image teaches nobody."""
+def test_the_stable_student_teaches_the_unstable_one() -> None:
+    """The first is confident (logits 9), the second is not (logits 0.1); the third image contributes nothing."""
     method = make(9.0, 0.1)
     losses = method(batch())
     expected = 100 * squared(0.05 * VIEWS[1], (9 * VIEWS[0]).softmax(1))[:2].sum() / 3
@@ -100,14 +100,14 @@ def test_the_stable_student_teaches_and_the_unstable_learns() -> None:
     assert {name for name, moved in grads.items() if moved} == {"heads.1.weight", "heads.1.bias"}
 
 
-def test_unsure_students_teach_nothing() -> None:
+def test_unstable_students_do_not_teach() -> None:
     losses = make(0.1, 0.2)(batch())
     assert losses.terms["stabilisation"].item() == 0
     assert losses.kept is not None
     assert not losses.kept.any()
 
 
-def test_each_student_agrees_with_itself_and_its_heads_with_each_other() -> None:
+def test_the_consistency_and_logit_distance_terms() -> None:
     terms = make(2.0, 3.0, consistency=7.0, logit_distance=0.5)(batch()).terms
     consistency = sum(
         squared(scale / 2 * own, (scale * other).softmax(1)).mean()
@@ -120,7 +120,7 @@ def test_each_student_agrees_with_itself_and_its_heads_with_each_other() -> None
     assert terms["logit_distance"].item() == pytest.approx(0.5 * float(coupling), rel=1e-5)
 
 
-def test_only_the_coupling_of_heads_reaches_the_classification_head_from_unlabelled_images() -> None:
+def test_unlabelled_images_reach_the_classification_head_through_the_logit_distance_only() -> None:
     method = make(9.0, 3.0, negatives=1)
     terms = method(batch()).terms
     (terms["consistency"] + terms["stabilisation"] + terms["negatives"]).backward(retain_graph=True)
@@ -129,18 +129,18 @@ def test_only_the_coupling_of_heads_reaches_the_classification_head_from_unlabel
     assert all(w.grad is not None and w.grad.any() for w in method.model.parameters())
 
 
-def test_consistency_and_stabilisation_start_at_next_to_nothing() -> None:
-    """exp(-5) of their weights."""
+def test_consistency_and_stabilisation_start_near_zero() -> None:
+    """At exp(-5) of their weights."""
     start, end = (make(9.0, 0.1)(batch(progress)).terms for progress in (0.0, 1.0))
     for name in ("consistency", "stabilisation"):
         assert start[name].item() / end[name].item() == pytest.approx(0.0067379, rel=1e-4)
 
 
-def test_negatives_go_where_a_student_is_not_taught() -> None:
-    """METHODS D22, m = K - 1: the other's prediction on the same view; averaged over these images alone.
+def test_negatives_are_used_where_a_student_is_not_taught() -> None:
+    """docs/papers/dnll.md, D22, with m = K - 1: the other's prediction on the same view, averaged over these images.
 
-    The second student is taught by the first on two images and learns negatives on the third; the first, which nobody
-    teaches, on all three.
+    The second student is taught by the first on two images and gets negatives on the third; the first is never taught
+    and gets negatives on all three.
     """
     terms = make(9.0, 0.1, negatives=2, negatives_weight=3.0)(batch()).terms
 

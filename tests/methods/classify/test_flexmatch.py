@@ -1,4 +1,4 @@
-"""FlexMatch: thresholds from what was learned (METHODS section 7), and its loss worked out in numpy."""
+"""FlexMatch: thresholds by class (docs/papers/baselines.md, worked example FlexMatch), and the loss in numpy."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ from fewlabels.training.pool import TrainingPool
 
 
 def sure(*classes: int, confidence: float = 0.96) -> Tensor:
-    """(B, 3) predictions of these classes."""
+    """Return predictions (B, 3) of these classes."""
     q = torch.full((len(classes), 3), (1 - confidence) / 2)
     q[torch.arange(len(classes)), torch.tensor(classes, dtype=torch.int64)] = confidence
     return q
 
 
 def counted(*classes: int, images: int = 10) -> CurriculumThresholds:
-    """Of so many images the first were confidently predicted as these classes."""
+    """Return thresholds for a pool of images, the first of which were confidently predicted as these classes."""
     thresholds = CurriculumThresholds(images, 3)
     thresholds.begin(images)
     if classes:
@@ -29,19 +29,19 @@ def counted(*classes: int, images: int = 10) -> CurriculumThresholds:
     return thresholds
 
 
-def test_thresholds_follow_the_counts_and_the_unused_images_while_these_are_most() -> None:
-    """METHODS section 7: counts (3, 1, 0), 6 unused; beta 1/2, 1/6, 0."""
+def test_during_the_warm_up_unlearned_images_lower_the_thresholds() -> None:
+    """Counts (3, 1, 0), 6 unused: beta 1/2, 1/6, 0."""
     thresholds = counted(0, 0, 0, 1)
     assert thresholds.counts.tolist() == [3, 1, 0, 6]
     assert thresholds.per_class().tolist() == pytest.approx([0.3166667, 0.0863636, 0], abs=1e-6)
 
 
-def test_after_the_warm_up_the_class_learned_most_needs_the_highest_threshold() -> None:
+def test_after_the_warm_up_the_class_with_most_images_has_the_highest_threshold() -> None:
     """Counts (6, 1, 0), 3 unused: beta 1, 1/6, 0."""
     assert counted(0, 0, 0, 0, 0, 0, 1).per_class().tolist() == pytest.approx([0.95, 0.95 / 11, 0], abs=1e-6)
 
 
-def test_without_the_warm_up_unused_images_lower_no_threshold() -> None:
+def test_without_the_warm_up_unlearned_images_are_not_counted() -> None:
     """Counts (3, 1, 0), 6 unused: beta 1, 1/3, 0; 0.95 / 3 / (2 - 1/3) = 0.19."""
     thresholds = CurriculumThresholds(10, 3, warmup=False)
     thresholds.begin(10)
@@ -49,15 +49,15 @@ def test_without_the_warm_up_unused_images_lower_no_threshold() -> None:
     assert thresholds.per_class().tolist() == pytest.approx([0.95, 0.19, 0], abs=1e-6)
 
 
-def test_at_the_start_everything_is_kept() -> None:
+def test_at_the_start_all_images_are_kept() -> None:
     thresholds = CurriculumThresholds(10, 3)
-    assert thresholds.keep(torch.full((2, 3), 1 / 3)).all()  # no pool was announced either
+    assert thresholds.keep(torch.full((2, 3), 1 / 3)).all()  # even before the size of the pool is set
     thresholds.begin(10)
     assert thresholds.keep(torch.full((2, 3), 1 / 3)).all()
 
 
 def test_a_confidence_equal_to_the_threshold_is_kept_and_one_below_is_not() -> None:
-    """Half of the pool is of class 0, half of class 1: both need 0.75; class 2, never predicted, needs nothing."""
+    """Half of the pool is class 0, half class 1: both have the threshold 0.75; class 2, never predicted, has 0."""
     thresholds = CurriculumThresholds(4, 3, threshold=0.75)
     thresholds.begin(4)
     thresholds.update(torch.arange(4), sure(0, 0, 1, 1))
@@ -65,15 +65,15 @@ def test_a_confidence_equal_to_the_threshold_is_kept_and_one_below_is_not() -> N
     assert thresholds.keep(q).tolist() == [True, False, True]
 
 
-def test_an_image_counts_in_the_class_it_was_last_surely_predicted_in() -> None:
+def test_an_image_counts_in_the_class_of_its_last_confident_prediction() -> None:
     thresholds = counted(0, 0, 0, 1)
     thresholds.update(torch.tensor([0, 1, 7]), torch.cat([sure(2), sure(2, 2, confidence=0.94)]))
-    assert thresholds.counts.tolist() == [2, 1, 1, 6]  # rows 1 and 7 were not sure enough to move
+    assert thresholds.counts.tolist() == [2, 1, 1, 6]  # rows 1 and 7 were not confident enough to be counted again
     assert thresholds.learned.tolist() == [2, 0, 0, 1, 3, 3, 3, 3, 3, 3]
 
 
-def test_an_image_that_stands_in_the_batch_several_times_counts_once() -> None:
-    """The last sure prediction of row 5 is class 1; the one after it is not sure."""
+def test_an_image_that_occurs_several_times_in_a_batch_counts_once() -> None:
+    """The last confident prediction of row 5 is class 1; the one after it is not confident."""
     thresholds = counted()
     q = torch.cat([sure(0, 2, 1), sure(0, confidence=0.5), sure(2)])
     thresholds.update(torch.tensor([5, 5, 5, 5, 6]), q)
@@ -81,8 +81,8 @@ def test_an_image_that_stands_in_the_batch_several_times_counts_once() -> None:
     assert thresholds.learned[5:7].tolist() == [1, 2]
 
 
-def test_the_counts_always_are_those_of_what_is_remembered() -> None:
-    """Many batches with rows drawn twice, against a plain count of one dictionary."""
+def test_the_counts_always_agree_with_the_learned_classes() -> None:
+    """Many batches with repeated rows, compared with a dictionary."""
     generator = np.random.default_rng(0)
     thresholds, memory = counted(images=12), dict.fromkeys(range(12), 3)
     for _ in range(30):
@@ -93,11 +93,11 @@ def test_the_counts_always_are_those_of_what_is_remembered() -> None:
     assert thresholds.counts.tolist() == np.bincount(list(memory.values()), minlength=4).tolist()
 
 
-# The whole method on features that are the logits, two classes, eight images.
+# The whole method with features as logits, two classes and eight images.
 
 
 def method(**values: object) -> FlexMatch:
-    """At the start of a run on a pool of eight."""
+    """Return the method at the start of a run on a pool of eight images."""
     made = FlexMatch(identity_model(), FlexMatchParameters(**values), problem())  # pyright: ignore[reportArgumentType]
     made.start_round(0, pool(made.model, 8))
     return made
@@ -109,13 +109,13 @@ def pool(model: Classifier, size: int) -> TrainingPool:
 
 
 def surprise(logits: np.ndarray, labels: list[int]) -> np.ndarray:
-    """Cross-entropy of each row."""
+    """Return the cross-entropy of each row."""
     return np.log(np.exp(logits).sum(1)) - logits[range(len(logits)), labels]
 
 
 LABELLED = np.array([[1.0, 0.0], [0.5, 2.0]])
 WEAK = np.array([[4.0, 0.0], [0.0, 5.0], [1.0, 0.0], [0.0, 0.2]])
-"""Two sure ones, of class 0 with 0.982 and of class 1 with 0.993, and two unsure ones."""
+"""Two confident predictions, class 0 with 0.982 and class 1 with 0.993, and two others."""
 STRONG = np.array([[0.0, 1.0], [2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
 
 
@@ -128,7 +128,7 @@ def step(made: FlexMatch, rows: list[int]) -> tuple[dict[str, Tensor], list[bool
 
 @pytest.mark.parametrize("passes", ["separate", "joint"])
 def test_a_batch_is_judged_before_it_is_counted(passes: str) -> None:
-    """At first all count. Then each class has one of eight, six are unused: both need 0.95 / 11, and all count."""
+    """At first all are kept. Then each class has one of eight and six are unused: both have 0.95 / 11, all are kept."""
     made = method(passes=passes, weight=2.0)
     for rows in ([0, 1, 2, 3], [0, 1, 4, 5]):
         terms, kept = step(made, rows)
@@ -138,8 +138,8 @@ def test_a_batch_is_judged_before_it_is_counted(passes: str) -> None:
     assert made.thresholds.counts.tolist() == [1, 1, 6]
 
 
-def test_what_is_below_its_class_threshold_adds_nothing_but_divides() -> None:
-    """Class 0 has 6 of 8 and needs 0.95, which 0.731 is below; class 1 has one: beta 1/6, which 0.55 is above."""
+def test_images_below_the_threshold_count_zero_in_the_mean() -> None:
+    """Class 0 has 6 of 8 and the threshold 0.95, above 0.731; class 1 has one, beta 1/6 and a threshold below 0.55."""
     made = method()
     seven = torch.tensor([[0.96, 0.04]] * 6 + [[0.04, 0.96]])
     made.thresholds.update(torch.arange(7), seven)
@@ -150,8 +150,8 @@ def test_what_is_below_its_class_threshold_adds_nothing_but_divides() -> None:
 
 
 @pytest.mark.parametrize("passes", ["separate", "joint"])
-def test_only_the_strong_views_teach(passes: str) -> None:
-    """The gradient of the head is (softmax - one-hot)^T x of the strong views alone."""
+def test_only_the_strong_views_have_a_gradient(passes: str) -> None:
+    """The gradient of the head is (softmax - one-hot)^T x of the strong views."""
     made = method(passes=passes)
     terms, _ = step(made, [0, 1, 2, 3])
     terms["unlabelled"].backward()
@@ -162,8 +162,8 @@ def test_only_the_strong_views_teach(passes: str) -> None:
     np.testing.assert_allclose(grad.numpy(), expected, atol=1e-6)
 
 
-def test_the_images_to_learn_are_those_of_the_pool() -> None:
-    """The data set has eight rows, of which five are streamed; two of these are learned: beta 2/3."""
+def test_the_number_of_images_to_learn_is_that_of_the_pool() -> None:
+    """The data set has eight rows, the pool five of them; two of these are learned: beta 2/3."""
     made = method()
     made.start_round(0, pool(made.model, 5))
     made.thresholds.update(torch.arange(2), torch.tensor([[0.96, 0.04]] * 2))
@@ -171,7 +171,7 @@ def test_the_images_to_learn_are_those_of_the_pool() -> None:
     assert made.thresholds.per_class().tolist() == pytest.approx([0.95 / 2, 0], abs=1e-6)
 
 
-def test_the_ledger_accepts_from_the_threshold_of_the_class_on() -> None:
+def test_predictions_are_accepted_from_the_threshold_of_their_class_on() -> None:
     made = method()
     made.thresholds.update(torch.arange(7), torch.tensor([[0.96, 0.04]] * 6 + [[0.04, 0.96]]))
     probabilities = torch.tensor([[0.94, 0.06], [0.97, 0.03], [0.4, 0.6]])

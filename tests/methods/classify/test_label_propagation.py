@@ -1,4 +1,4 @@
-"""Label propagation: the graph and the diffusion against scikit-learn and numpy, certainties of METHODS section 7."""
+"""Label propagation: graph and diffusion compared with scikit-learn and numpy, certainties, and the whole method."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def cloud(count: int, width: int = 5, seed: int = 0) -> np.ndarray:
 
 
 def full_graph(features: np.ndarray, k: int) -> np.ndarray:
-    """(N, N) A + A^T of max(cosine, 0)^3, neighbours found by scikit-learn."""
+    """Return A + A^T of max(cosine, 0)^3, (N, N), with the neighbours by scikit-learn."""
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     found = NearestNeighbors(n_neighbors=k, metric="cosine").fit(unit).kneighbors(return_distance=False)
     a = np.zeros((len(unit), len(unit)))
@@ -46,13 +46,13 @@ def full_graph(features: np.ndarray, k: int) -> np.ndarray:
 
 
 def spread(weights: np.ndarray, seeds: np.ndarray, alpha: float) -> np.ndarray:
-    """(I - alpha D^-1/2 W D^-1/2)^-1 Y by a direct solver."""
+    """Return (I - alpha D^-1/2 W D^-1/2)^-1 Y by a direct solver."""
     degree = weights.sum(1)
     return np.linalg.solve(np.eye(len(weights)) - alpha * weights / np.sqrt(np.outer(degree, degree)), seeds)
 
 
-def test_labels_spread_along_a_chain() -> None:
-    """METHODS section 7: four nodes, classes 0 and 1 at the ends, alpha 0.99."""
+def test_labels_propagate_along_a_chain() -> None:
+    """docs/papers/baselines.md, worked example Label propagation: classes 0 and 1 at the ends of four nodes."""
     z = diffuse(csr_matrix(CHAIN), ENDS, 0.99, 20)
     p = z / z.sum(1, keepdims=True)
     expected = [[0.5220200, 0.4779800], [0.5074382, 0.4925618], [0.4925618, 0.5074382], [0.4779800, 0.5220200]]
@@ -63,7 +63,7 @@ def test_labels_spread_along_a_chain() -> None:
 
 
 def test_the_diffusion_is_that_of_scikit_learn() -> None:
-    """LabelSpreading iterates to the same solution, times 1 - alpha; both are compared as shares."""
+    """LabelSpreading converges to the same solution times 1 - alpha; both are compared after normalisation."""
     features = cloud(40)
     weights = full_graph(features, 6)
     labels = np.full(40, -1)
@@ -76,7 +76,7 @@ def test_the_diffusion_is_that_of_scikit_learn() -> None:
     np.testing.assert_allclose(z / z.sum(1, keepdims=True), theirs.label_distributions_, atol=1e-5)
 
 
-def test_so_many_iterations_and_no_more() -> None:
+def test_the_number_of_iterations_is_limited() -> None:
     """One step of conjugate gradients from zero is (r r / r A r) r with r = y; A has ones on its diagonal."""
     once = diffuse(csr_matrix(CHAIN), ENDS, 0.99, 1)
     np.testing.assert_allclose(once, ENDS, atol=1e-12)
@@ -91,21 +91,21 @@ def test_an_image_without_neighbours_keeps_its_seed() -> None:
 
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("k", [1, 5, 29])
-def test_the_graph_joins_each_image_to_its_nearest(k: int) -> None:
+def test_the_graph_joins_each_image_to_its_nearest_neighbours(k: int) -> None:
     features = cloud(30)
     found = neighbour_graph(torch.from_numpy(features), k).toarray()
     np.testing.assert_allclose(found, full_graph(features, k), atol=1e-12)
     assert not found.diagonal().any()
 
 
-def test_more_neighbours_than_images_are_all_the_others() -> None:
+def test_more_neighbours_than_images_give_all_other_images() -> None:
     features = torch.from_numpy(cloud(6))
     assert nearest_neighbours(features, 50)[1].shape == (6, 5)
     np.testing.assert_array_equal(neighbour_graph(features, 50).toarray(), neighbour_graph(features, 5).toarray())
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_neighbours_do_not_depend_on_how_many_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbours_do_not_depend_on_the_size_of_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     features = torch.from_numpy(cloud(30))
     whole = nearest_neighbours(features, 4)
     monkeypatch.setattr(graph, "CHUNK", 30 * 7)
@@ -114,18 +114,18 @@ def test_neighbours_do_not_depend_on_how_many_fit_into_memory(monkeypatch: pytes
     torch.testing.assert_close(whole[0], parts[0])
 
 
-def test_images_that_point_away_from_each_other_are_not_joined() -> None:
+def test_images_with_a_negative_cosine_are_not_joined() -> None:
     found = neighbour_graph(torch.tensor([[1.0, 0], [-1, 0.1]]), 1).toarray()
     assert not found.any()
 
 
-def test_the_labels_of_a_class_weigh_one_together() -> None:
+def test_the_seeds_of_a_class_sum_to_one() -> None:
     seeds = balanced_seeds(5, 3, np.array([4, 0, 2]), np.array([1, 1, 0]))
     assert seeds.tolist() == [[0, 0.5, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0.5, 0]]
 
 
-def test_certainty_is_the_entropy_that_is_missing() -> None:
-    """scipy's entropy, over that of all classes alike; the surest image has 1, one that no label reaches 0."""
+def test_certainty_is_one_minus_the_relative_entropy() -> None:
+    """By scipy's entropy; the most certain image has 1, one that no label reaches has 0."""
     z = np.array([[3.0, 1, 0], [1, 1, 1], [0, 5, 0.5], [0, 0, 0], [2, -1, 1]])
     labels, certainty = propagated_labels(z)
     kept = np.maximum(z, 0)
@@ -135,17 +135,17 @@ def test_certainty_is_the_entropy_that_is_missing() -> None:
     assert certainty[3].item() == 0
 
 
-def test_where_no_image_is_reached_no_certainty_is_a_number_too_many() -> None:
+def test_certainties_are_zero_and_finite_if_no_image_is_reached() -> None:
     assert propagated_labels(np.zeros((3, 2)))[1].tolist() == [0, 0, 0]
     assert propagated_labels(np.ones((3, 2)))[1].tolist() == pytest.approx([0, 0, 0])
 
 
-def test_every_class_weighs_the_same_and_an_absent_one_nothing() -> None:
+def test_all_classes_weigh_the_same_and_an_empty_one_zero() -> None:
     weights = class_weights(torch.tensor([0, 0, 0, 1, 1, 3]), 4)
     assert weights.tolist() == pytest.approx([6 / 12, 6 / 8, 0, 6 / 4])
 
 
-# The whole method on features that are the logits, two classes; rows 0 and 1 are labelled.
+# The whole method with features as logits and two classes; rows 0 and 1 are labelled.
 
 FEATURES = torch.from_numpy(np.abs(cloud(20, 2, seed=4))).float()
 LABELS = [0, 1]
@@ -163,7 +163,7 @@ def pool(model: Classifier, rows: Tensor) -> TrainingPool:
 
 
 def expected_set(rows: list[int], k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels and certainties of these images, and class weights, by scikit-learn, numpy and scipy."""
+    """Return labels, certainties and class weights by scikit-learn, numpy and scipy."""
     z = np.maximum(spread(full_graph(FEATURES[rows].numpy(), k), np.eye(len(rows), 2), 0.99), 0)
     certainty = np.array([1 - entropy(row) / np.log(2) if row.any() else 0 for row in z])
     labels = z.argmax(1)
@@ -173,10 +173,10 @@ def expected_set(rows: list[int], k: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 @pytest.mark.parametrize("streamed", [list(range(20)), list(range(2, 20)), [0, 1, 3, 5, 7, 9, 11, 13, 17, 19]])
-def test_the_second_stage_spreads_the_labels_over_labelled_and_pool_images(streamed: list[int]) -> None:
-    """Whether the labelled images are in the pool or not, they are in the graph and never in the set.
+def test_the_second_stage_propagates_over_labelled_and_pool_images(streamed: list[int]) -> None:
+    """Labelled images are in the graph and never in the set, whether they are in the pool or not.
 
-    The graph of the last pool has a part that no label reaches.
+    In the last case no label reaches a part of the graph.
     """
     made = make(neighbours=4, iterations=200)
     made.start_round(5, pool(made.model, torch.tensor(streamed)))
@@ -190,7 +190,7 @@ def test_the_second_stage_spreads_the_labels_over_labelled_and_pool_images(strea
     assert made.class_weights.tolist() == pytest.approx(weights.tolist(), abs=1e-5)
 
 
-def test_half_of_the_run_is_on_the_labels_alone() -> None:
+def test_half_of_the_run_uses_the_labels_alone() -> None:
     made = make(neighbours=4)
     assert made.rounds == 10
     for number in range(6):
@@ -215,7 +215,7 @@ def surprise(logits: Tensor, labels: list[int]) -> np.ndarray:
     return np.log(np.exp(z).sum(1)) - z[range(len(z)), labels]
 
 
-def test_in_the_first_stage_the_loss_is_that_of_the_labels() -> None:
+def test_in_the_first_stage_the_loss_is_the_supervised_loss() -> None:
     terms, kept = make()(batch(LABELLED, LABELS, [FEATURES[:6], FEATURES[:6]]))
     assert terms["supervised"].item() == pytest.approx(surprise(LABELLED, LABELS).mean(), abs=1e-6)
     assert terms["unlabelled"].item() == 0
@@ -224,8 +224,8 @@ def test_in_the_first_stage_the_loss_is_that_of_the_labels() -> None:
     assert not kept.any()
 
 
-def test_then_each_image_counts_by_its_certainty_and_the_rarity_of_its_class() -> None:
-    """The sum over all eight images of the batch, divided by eight, as in the authors' code; row 1 has a label."""
+def test_in_the_second_stage_images_are_weighted_by_certainty_and_class() -> None:
+    """The sum over all eight images of the batch is divided by eight, as in the authors' code; row 1 has a label."""
     made = make(neighbours=4, iterations=200)
     made.start_round(5, pool(made.model, torch.arange(20)))
     labels, certainty, weights = expected_set(list(range(20)), 4)
@@ -241,15 +241,15 @@ def test_then_each_image_counts_by_its_certainty_and_the_rarity_of_its_class() -
 
 
 @pytest.mark.parametrize(("progress", "ramp"), [(0.0, 0.0067379), (0.014, 1.0), (1.0, 1.0)])
-def test_the_mean_teacher_adds_its_distance_in_both_stages(progress: float, ramp: float) -> None:
-    """METHODS section 7: (0.7, 0.3) against (0.5, 0.5) is 0.04; the teacher answers on the other view."""
+def test_the_consistency_with_the_mean_teacher_is_added_in_both_stages(progress: float, ramp: float) -> None:
+    """(0.7, 0.3) and (0.5, 0.5) give 0.04; the teacher sees the other view."""
     made = make(teacher=True)
     views = torch.tensor([[np.log(0.7), np.log(0.3)]] * 3, dtype=torch.float32)
     terms, _ = made(batch(LABELLED, LABELS, [views, torch.ones(3, 2)], progress=progress))
     assert terms["consistency"].item() == pytest.approx(100 * ramp * 0.04, abs=1e-4)
 
 
-def test_the_teacher_follows_and_its_features_make_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_teacher_is_updated_and_its_features_give_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(teacher=True, neighbours=4, decay=0.5)
     assert made.teacher is not None
     head = made.model.head.weight
@@ -258,7 +258,7 @@ def test_the_teacher_follows_and_its_features_make_the_graph(monkeypatch: pytest
     made.after_step()
     shadow = made.teacher.shadow.head.weight
     assert isinstance(shadow, Tensor)
-    assert shadow.diagonal().tolist() == pytest.approx([0.1, 0.1])  # the first decay is 1 / 10
+    assert shadow.diagonal().tolist() == pytest.approx([0.1, 0.1])  # the decay of the first step is 1 / 10
     asked: list[Classifier] = []
     features = TrainingPool.features
 

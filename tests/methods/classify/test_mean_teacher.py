@@ -1,4 +1,4 @@
-"""Mean Teacher: who learns, who follows, and what the negatives add."""
+"""Mean Teacher: gradients, the teacher's average, and the negatives."""
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def batch(pixels: bool = False, progress: float = 1.0) -> Batch:
     )
 
 
-def test_the_student_is_drawn_to_the_teachers_answer_on_the_other_view() -> None:
+def test_the_consistency_is_the_distance_to_the_teacher_on_the_other_view() -> None:
     method, now = make(weight=7.0), batch()
     method.teacher.shadow.head.weight.data.mul_(-2)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     view, teachers = now.unlabelled.views
@@ -55,7 +55,7 @@ def test_the_student_is_drawn_to_the_teachers_answer_on_the_other_view() -> None
     assert method(now).terms["consistency"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_the_teacher_gets_no_gradient_and_the_student_does() -> None:
+def test_the_student_has_a_gradient_and_the_teacher_has_none() -> None:
     method = make(negatives=1)
     sum(method(batch()).terms.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
     assert all(w.grad is None and not w.requires_grad for w in method.teacher.parameters())
@@ -65,8 +65,8 @@ def test_the_teacher_gets_no_gradient_and_the_student_does() -> None:
     assert head.weight.grad.any()
 
 
-def test_the_teacher_follows_weights_and_batch_statistics() -> None:
-    """From the tenth of a run's first step, (1 + 0) / (10 + 0), on: 0.1 old + 0.9 new."""
+def test_the_teacher_averages_weights_and_batch_statistics() -> None:
+    """The decay of the first step is (1 + 0) / (10 + 0): 0.1 old + 0.9 new."""
     method = make()
     before = {k: v.clone() for k, v in method.teacher.shadow.state_dict().items()}
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_the_teacher_follows_weights_and_batch_statistics() -> None:
             torch.testing.assert_close(tensor, before[name] + 0.9, msg=name)
 
 
-def test_the_teachers_and_the_negatives_passes_leave_the_running_statistics_alone() -> None:
+def test_passes_for_targets_and_negatives_do_not_update_the_running_statistics() -> None:
     method = make(negatives=1)
     teacher = {k: v.clone() for k, v in method.teacher.shadow.state_dict().items()}
     method(batch(pixels=True))
@@ -87,29 +87,29 @@ def test_the_teachers_and_the_negatives_passes_leave_the_running_statistics_alon
     assert all(torch.equal(v, teacher[k]) for k, v in method.teacher.shadow.state_dict().items())
 
 
-def test_the_teacher_drops_out_too() -> None:
+def test_the_teacher_uses_dropout() -> None:
     method = make(dropout=0.5)
     view = torch.randn(4, 3, 2, 2)
     first, second = (method.predictions(method.teacher.shadow, view) for _ in range(2))
     assert not torch.equal(first, second)
 
 
-def test_the_consistency_starts_at_next_to_nothing() -> None:
-    """exp(-5) of its weight."""
+def test_the_consistency_starts_near_zero() -> None:
+    """At exp(-5) of its weight."""
     method = make()
     method.teacher.shadow.head.weight.data.zero_()  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     start, end = (method(batch(progress=t)).terms["consistency"].item() for t in (0.0, 1.0))
     assert start / end == pytest.approx(0.0067379, rel=1e-4)
 
 
-def test_negatives_are_a_term_of_their_own_only_where_asked_for() -> None:
+def test_negatives_add_a_term_only_on_request() -> None:
     assert set(make()(batch()).terms) == {"supervised", "consistency"}
     assert set(make(negatives=2)(batch()).terms) == {"supervised", "consistency", "negatives"}
 
 
 @pytest.mark.parametrize("source", ["student", "teacher"])
-def test_negatives_are_those_of_the_students_or_the_teachers_prediction(source: str) -> None:
-    """m = K - 1: all classes but the one predicted on the teacher's view."""
+def test_negatives_belong_to_the_prediction_of_student_or_teacher(source: str) -> None:
+    """m = K - 1: all classes other than the one predicted on the teacher's view."""
     method, now = make(negatives=2, negatives_from=source, negatives_weight=3.0), batch()
     method.teacher.shadow.head.weight.data.mul_(-1)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
     view, teachers = now.unlabelled.views

@@ -1,4 +1,4 @@
-"""PEPL: shares of evidence, partners among the kept, and the loss of mixed images (oracles P-2 to P-4)."""
+"""PEPL: shares of evidence, partners, and the loss of mixed images (docs/papers/pepl.md, P-2 to P-4)."""
 
 import math
 
@@ -28,7 +28,7 @@ def box(top: int, left: int, bottom: int, right: int) -> MixBoxes:
 
 
 class Plain(TimmNet):
-    """A convolution, and batch normalisation if asked for."""
+    """A convolution, with batch normalisation on request."""
 
     def __init__(self, norm: bool) -> None:
         super().__init__(6, 0, "avg", 0.0)
@@ -61,26 +61,26 @@ def a_batch(step: int = 0, count: int = IMAGES) -> Batch:
 
 
 def half_kept(method: PEPL) -> PEPL:
-    """Thresholds at what three-class predictions of a fresh net are on both sides of."""
+    """Set the thresholds so that an untrained network of three classes has predictions on both sides."""
     method.thresholds.momentum = 1.0
     method.thresholds.tau.fill_(0.43)
     return method
 
 
-def test_shares_of_evidence_weigh_the_two_labels() -> None:
+def test_shares_of_evidence_are_those_of_the_worked_example() -> None:
     removed, inserted = box(0, 1, 2, 3), box(1, 1, 3, 3)
     assert float(1 - mass(evidence_shares(A), removed)) == pytest.approx(0.5, abs=1e-12)
     assert float(mass(evidence_shares(B), inserted)) == pytest.approx(0.75, abs=1e-12)
     assert float(mass(evidence_shares(B), removed)) == pytest.approx(0.25, abs=1e-12)
 
 
-def test_shares_of_area_do_not_look() -> None:
+def test_shares_of_area_do_not_depend_on_the_map() -> None:
     removed = box(0, 1, 2, 3)
     assert float(1 - mass(area_shares(A), removed)) == 0.75
     assert float(mass(area_shares(B), removed)) == 0.25
 
 
-def test_evidence_is_that_of_the_enlarged_map() -> None:
+def test_evidence_is_that_of_the_upsampled_map() -> None:
     last = torch.tensor([[[[1, 2], [3, 4]], [[0, 1], [1, 0]]]], dtype=torch.float64)
     maps = class_activation_maps(last, torch.tensor([[1.0, -1.0]], dtype=torch.float64), torch.tensor([0]))
     shares = evidence_shares(enlarge(maps, 4))
@@ -90,12 +90,12 @@ def test_evidence_is_that_of_the_enlarged_map() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, -7.1])
-def test_a_flat_map_counts_as_area(value: float) -> None:
+def test_a_constant_map_gives_shares_of_the_area(value: float) -> None:
     flat = enlarge(torch.full((1, 3, 3), value), 8)
     torch.testing.assert_close(evidence_shares(flat), area_shares(flat))
 
 
-def test_two_labels_weigh_the_cross_entropy() -> None:
+def test_the_loss_of_two_labels_is_the_weighted_cross_entropy() -> None:
     logits = torch.tensor([[2.0, 0, -1]], dtype=torch.float64)
     labels = torch.tensor([0]), torch.tensor([2])
     rho = torch.tensor([0.75], dtype=torch.float64), torch.tensor([0.4], dtype=torch.float64)
@@ -110,7 +110,7 @@ def test_partners_are_a_permutation_of_the_kept() -> None:
         assert torch.equal(kept[partner], kept)
 
 
-def test_every_pairing_of_the_kept_is_as_likely_as_the_others() -> None:
+def test_all_pairings_of_the_kept_are_equally_likely() -> None:
     kept = torch.tensor([1, 0, 1, 1], dtype=torch.bool)
     found: dict[tuple[int, ...], int] = {}
     for key in range(1200):
@@ -120,8 +120,8 @@ def test_every_pairing_of_the_kept_is_as_likely_as_the_others() -> None:
     assert min(found.values()) > 150
 
 
-def test_the_unlabelled_loss_is_the_papers_written_out_image_by_image() -> None:
-    """Stage II with loops and cut-outs, on a net whose images do not see each other."""
+def test_the_unlabelled_loss_is_the_papers_computed_image_by_image() -> None:
+    """Stage II with loops and crops, on a network without batch statistics."""
     method, batch = half_kept(pepl()), a_batch()
     (weak,) = batch.unlabelled.views
     losses = method.losses(batch)
@@ -149,7 +149,7 @@ def test_the_unlabelled_loss_is_the_papers_written_out_image_by_image() -> None:
     assert losses.terms["unlabelled"].item() == pytest.approx(total / IMAGES, abs=1e-9)
 
 
-def test_without_semantic_awareness_the_removed_area_weighs_both_labels() -> None:
+def test_without_semantic_awareness_both_labels_are_weighted_by_the_removed_area() -> None:
     method, batch = half_kept(pepl(semantic=False)), a_batch()
     (weak,) = batch.unlabelled.views
     mixed = method.mix(weak, method.pseudo_labels(weak), batch.draws)
@@ -159,7 +159,7 @@ def test_without_semantic_awareness_the_removed_area_weighs_both_labels() -> Non
     torch.testing.assert_close(mixed.rho[1], torch.full_like(mixed.rho[1], area))
 
 
-def test_both_ways_to_weigh_mix_the_same_images() -> None:
+def test_both_weightings_mix_the_same_images() -> None:
     batch = a_batch()
     (weak,) = batch.unlabelled.views
     methods = half_kept(pepl()), half_kept(pepl(semantic=False))
@@ -168,7 +168,7 @@ def test_both_ways_to_weigh_mix_the_same_images() -> None:
     assert not torch.equal(first.rho[1], second.rho[1])
 
 
-def test_dividing_by_the_kept_scales_the_loss_up() -> None:
+def test_dividing_by_the_kept_images_scales_the_loss() -> None:
     by_batch, by_kept = (half_kept(pepl(normaliser=name)).losses(a_batch()) for name in ("batch", "kept"))
     assert by_kept.kept is not None
     ratio = by_kept.terms["unlabelled"] / by_batch.terms["unlabelled"]
@@ -176,7 +176,7 @@ def test_dividing_by_the_kept_scales_the_loss_up() -> None:
 
 
 @pytest.mark.parametrize("normaliser", ["batch", "kept"])
-def test_one_trusted_image_alone_teaches_nothing(normaliser: str) -> None:
+def test_a_single_kept_image_is_not_used(normaliser: str) -> None:
     method, batch = half_kept(pepl(normaliser=normaliser)), a_batch()
     confidence = method.model(batch.unlabelled.views[0]).detach().float().softmax(1).amax(1).sort().values
     method.thresholds.p.fill_(1 / CLASSES)
@@ -203,7 +203,7 @@ def test_a_confidence_equal_to_the_threshold_is_not_enough() -> None:
     assert method.pseudo_labels(a_batch().unlabelled.views[0]).kept.all()
 
 
-def test_looking_for_evidence_leaves_the_running_statistics_alone_and_carries_no_gradient() -> None:
+def test_the_pass_for_evidence_has_no_gradient_and_does_not_update_the_statistics() -> None:
     method, (weak,) = pepl(norm=True), a_batch().unlabelled.views
     before = {name: value.clone() for name, value in method.model.named_buffers()}
     pseudo = method.pseudo_labels(weak)
@@ -219,7 +219,7 @@ def test_labelled_images_are_not_mixed() -> None:
     assert method.losses(batch).terms["supervised"].item() == pytest.approx(expected.item(), abs=1e-12)
 
 
-def test_a_net_without_activation_maps_is_refused_when_the_method_is_made() -> None:
+def test_a_network_without_activation_maps_is_refused_when_the_method_is_built() -> None:
     trunk = backbones.create("mobilenetv3_small_050", 3, 64)
     width = backbones.feature_width(trunk, "mobilenetv3_small_050", 3, 64)
     model = SingleClassifier(trunk, nn.Linear(width, CLASSES), width, CLASSES)

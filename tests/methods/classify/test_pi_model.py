@@ -1,4 +1,4 @@
-"""Two views of an image are to be answered alike."""
+"""Pi-Model: the squared difference of two predictions, its ramp and its gradient."""
 
 import math
 
@@ -19,27 +19,27 @@ def consistency(parameters: PiModelParameters, weak: Tensor, strong: Tensor, pro
     return method(batch(EVEN, [0], [weak, strong], progress=progress)).terms["consistency"].detach()
 
 
-def test_the_distance_is_that_of_probabilities_divided_by_the_classes() -> None:
-    """METHODS section 7: (0.7, 0.3) against (0.5, 0.5) is 0.04; the mean with an equal pair is half of it."""
+def test_the_distance_of_probabilities_is_divided_by_the_classes() -> None:
+    """docs/papers/baselines.md, worked example Pi-model: 0.04, and half of it with a second pair of distance 0."""
     assert abs(float(agreement_loss(SEVEN, EVEN)) - 0.04) < 1e-6
     assert abs(float(agreement_loss(torch.cat([SEVEN, EVEN]), torch.zeros(2, 2))) - 0.02) < 1e-6
 
 
 @pytest.mark.parametrize(("progress", "share"), [(0, 0), (0.1, 0.25), (0.4, 1), (1, 1)])
-def test_the_weight_grows_to_ten_over_the_first_two_fifths(progress: float, share: float) -> None:
+def test_the_weight_ramps_up_to_ten_over_the_first_two_fifths(progress: float, share: float) -> None:
     assert abs(float(consistency(PiModelParameters(), EVEN, SEVEN, progress)) - share * 10 * 0.04) < 1e-6
 
 
 @pytest.mark.parametrize(("progress", "share"), [(0, 0.0067379), (0.2, 0.8187308), (0.25, 1)])
-def test_laine_and_ailas_weight_can_be_had(progress: float, share: float) -> None:
-    """METHODS section 7: the sigmoid at 4 of 5 is 0.8187308."""
+def test_the_weight_of_laine_and_aila_is_available(progress: float, share: float) -> None:
+    """docs/papers/baselines.md, worked example Sigmoid ramp: 0.8187308 at 4 of 5."""
     theirs = PiModelParameters(weight=100, ramp=0.25, ramp_shape="sigmoid", learns="both")
     assert abs(float(consistency(theirs, EVEN, SEVEN, progress)) - share * 100 * 0.04) < 1e-5
 
 
 @pytest.mark.parametrize(("learns", "moved"), [("strong", False), ("both", True)])
-def test_the_weak_view_learns_only_where_both_do(learns: str, moved: bool) -> None:
-    """The strong view is zero, so that no weight can be learned through it."""
+def test_the_weak_view_has_a_gradient_only_if_both_views_are_trained(learns: str, moved: bool) -> None:
+    """The strong view is zero, so that no weight gets a gradient through it."""
     method = PiModel(identity_model(), PiModelParameters(learns=learns), problem())  # pyright: ignore[reportArgumentType]
     method(batch(EVEN, [0], [SEVEN, EVEN])).terms["consistency"].backward()
     (weight,) = method.parameters()
@@ -47,8 +47,8 @@ def test_the_weak_view_learns_only_where_both_do(learns: str, moved: bool) -> No
     assert bool(weight.grad.any()) == moved
 
 
-def test_both_views_move_towards_each_other_by_the_same_amount() -> None:
-    """Of two classes: d/dz of (p - q)^2 is 2 (p - q) p (1 - p), for either side with its own p."""
+def test_both_views_get_the_gradient_of_the_squared_difference() -> None:
+    """For two classes the derivative of (p - q)^2 is 2 (p - q) p (1 - p), on either side with its own p."""
     first, second = SEVEN.clone().requires_grad_(), EVEN.clone().requires_grad_()
     agreement_loss(first, second).backward()
     assert first.grad is not None

@@ -1,4 +1,4 @@
-"""Features of images that are answered alike are drawn together, others pushed apart."""
+"""SNTG: the contrastive loss on features, the classes of the pairs, and the ramp."""
 
 import pytest
 import torch
@@ -10,31 +10,31 @@ from fewlabels.methods.classify.sntg import SNTG, SNTGParameters, neighbour_loss
 
 
 def pair(distance: float, width: int = 4) -> Tensor:
-    """Two features that differ by ``distance`` in every dimension."""
+    """Return two features that differ by ``distance`` in every dimension."""
     start = torch.linspace(-1, 1, width, dtype=torch.float64)
     return torch.stack([start, start + distance])
 
 
-def test_like_images_cost_their_distance_and_others_what_they_lack_of_the_margin() -> None:
-    """METHODS section 7: d = 0.3 is 0.09 and 0.49, whatever the number of dimensions: d^2 is a mean over them."""
+def test_a_pair_of_one_class_costs_its_distance_and_any_other_the_missing_margin() -> None:
+    """docs/papers/baselines.md, worked example SNTG: d = 0.3 gives 0.09 and 0.49 for any number of dimensions."""
     for width in (1, 4, 64):
         assert abs(float(neighbour_loss(pair(0.3, width), torch.tensor([2, 2]))) - 0.09) < 1e-9
         assert abs(float(neighbour_loss(pair(0.3, width), torch.tensor([2, 0]))) - 0.49) < 1e-9
 
 
-def test_unlike_images_beyond_the_margin_cost_nothing() -> None:
+def test_pairs_of_different_classes_beyond_the_margin_cost_nothing() -> None:
     assert float(neighbour_loss(pair(1.2), torch.tensor([0, 1]))) == 0
     assert abs(float(neighbour_loss(pair(1.2), torch.tensor([0, 1]), margin=2)) - 0.64) < 1e-9
 
 
 def test_the_first_half_is_compared_with_the_second() -> None:
-    """Pairs are rows 0 and 2, 1 and 3: distances 0.3 (alike) and 0.5 (unlike). A fifth row has no partner."""
+    """Pairs are rows 0 and 2 (same class, distance 0.3), 1 and 3 (different, 0.5). A fifth row has no partner."""
     features = torch.tensor([[0.0], [10.0], [0.3], [10.5], [7.0]], dtype=torch.float64)
     classes = torch.tensor([1, 0, 1, 2, 1])
     assert abs(float(neighbour_loss(features, classes)) - (0.09 + 0.25) / 2) < 1e-9
 
 
-def test_unlike_images_with_equal_features_give_a_finite_gradient() -> None:
+def test_equal_features_of_different_classes_give_a_finite_gradient() -> None:
     features = torch.zeros(2, 3, requires_grad=True)
     neighbour_loss(features, torch.tensor([0, 1])).backward()
     assert features.grad is not None
@@ -43,8 +43,8 @@ def test_unlike_images_with_equal_features_give_a_finite_gradient() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("label", "expected"), [(0, 0.09), (1, 0.49)])
-def test_a_known_label_and_the_answer_on_the_second_view_decide_who_is_alike(label: int, expected: float) -> None:
-    """The second view is answered with class 0, the first with class 1; features are compared on the first."""
+def test_the_class_is_the_label_or_the_prediction_on_the_second_view(label: int, expected: float) -> None:
+    """The second view is predicted as class 0, the first as class 1; features are those of the first."""
     labelled, first, second = torch.zeros(1, 2), torch.tensor([[0.3, 0.3]]), torch.tensor([[3.0, 0.0]])
     method = SNTG(identity_model(), SNTGParameters(), problem())
     losses = method(batch(labelled, [label], [first, second]))
@@ -52,7 +52,7 @@ def test_a_known_label_and_the_answer_on_the_second_view_decide_who_is_alike(lab
 
 
 @torch.no_grad()
-def test_both_weights_grow_together() -> None:
+def test_both_weights_ramp_up_together() -> None:
     views = [torch.tensor([[0.3, 0.0]]), torch.tensor([[3.0, 0.0]])]
     method = SNTG(identity_model(), SNTGParameters(), problem())
     late, early = (method(batch(torch.zeros(1, 2), [0], views, progress=t)).terms for t in (1.0, 0.0))
@@ -62,8 +62,8 @@ def test_both_weights_grow_together() -> None:
 
 
 @torch.no_grad()
-def test_the_pairs_are_of_labelled_and_unlabelled_images_in_a_random_order() -> None:
-    """In the order they come, the labelled pair (distance 2) would never meet: its loss of 2^2 / 4 is one of three."""
+def test_pairs_mix_labelled_and_unlabelled_images_in_a_random_order() -> None:
+    """Without the random order the labelled images (distance 2, loss 2^2 / 4) would never form a pair."""
     labelled, view = torch.tensor([[0.0, 0.0], [2.0, 2.0]]), torch.tensor([[0.1, 0.1], [0.2, 0.2]])
     method = SNTG(identity_model(), SNTGParameters(weight=1, neighbours=1, ramp=0), problem())
     found = set()

@@ -1,4 +1,4 @@
-"""VAT against the numbers of METHODS.md section 7 (T-2), and what the loss learns from."""
+"""VAT: the perturbation and the loss (docs/papers/student-report.md, T-2)."""
 
 from math import log, sqrt
 
@@ -15,7 +15,7 @@ from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.randomness import Draws
 
 RAW = sqrt(CIFAR_VALUES / 2)
-"""Makes a length of an image of two values what it is called."""
+"""Factor by which the scaling of lengths is undone for an image of two values."""
 
 
 def draws(count: int, key: int = 5) -> Draws:
@@ -36,7 +36,7 @@ def method(model: Classifier, **values: object) -> VAT:
     ("eps", "along", "against"), [(1.0, 1.6581925480, 1.9592271845), (0.1, 0.0301301808, 0.0311333737)]
 )
 def test_the_divergence_at_the_perturbed_image_is_that_of_the_formula(eps: float, along: float, against: float) -> None:
-    """T-2: along the weights or against them, as the random start has it; several starts give both."""
+    """T-2: along the weights or against them, depending on the random start; several starts give both."""
     p, model = two_classes()(X).softmax(1).detach(), two_classes()
     found = set()
     for key in range(8):
@@ -49,7 +49,7 @@ def test_the_divergence_at_the_perturbed_image_is_that_of_the_formula(eps: float
 
 
 @pytest.mark.parametrize("direction", ["adversarial", "random"])
-def test_the_length_is_the_papers_at_cifars_size_and_the_change_per_value_the_same_elsewhere(direction: str) -> None:
+def test_the_length_is_the_papers_for_cifar_and_the_change_per_value_is_the_same_for_any_size(direction: str) -> None:
     model, grey = convolutional(), torch.randn(6, 1, 16, 16)
     p, parameters = model(grey).softmax(1).detach(), VATParameters(direction=direction)  # pyright: ignore
     moved = perturbed(model, grey, p, parameters, draws(6))
@@ -59,7 +59,7 @@ def test_the_length_is_the_papers_at_cifars_size_and_the_change_per_value_the_sa
     torch.testing.assert_close(lengths(perturbed(flat, x, p[:2], parameters, draws(2))), torch.full((2,), 10.0))
 
 
-def test_the_adversary_changes_answers_more_than_chance_does() -> None:
+def test_the_adversarial_direction_changes_predictions_more_than_a_random_one() -> None:
     model, x = convolutional().eval(), torch.randn(16, 1, 16, 16)
     p = model(x).softmax(1).detach()
 
@@ -78,15 +78,15 @@ def test_an_images_perturbation_depends_on_its_slot_and_not_on_its_neighbours() 
     torch.testing.assert_close(whole[2:], half)
 
 
-def test_labels_alone_teach_during_the_warm_up() -> None:
+def test_during_the_warm_up_only_labels_are_used() -> None:
     vat, x, labels = method(convolutional(), warmup=0.25), torch.randn(4, 1, 16, 16), torch.arange(4)
     assert vat.losses(batch(x, labels, 0.24)).terms["unlabelled"].item() == 0
     assert vat.losses(batch(x, labels, 0.25)).terms["unlabelled"].item() > 0
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_answer_at_the_image_is_a_target_and_does_not_learn() -> None:
-    """For a linear net the gradient of KL(p || q) with p fixed is (q - p) x', and nothing else."""
+def test_the_prediction_on_the_image_is_a_target_without_gradient() -> None:
+    """For a linear network the gradient of KL(p || q) with fixed p is (q - p) x'."""
     model = two_classes()
     vat = method(model, weight=2.0)
     losses = vat.losses(batch(X, torch.tensor([0])))
@@ -97,14 +97,14 @@ def test_the_answer_at_the_image_is_a_target_and_does_not_learn() -> None:
     torch.testing.assert_close(found, expected.detach())
 
 
-def test_the_entropy_term_is_there_where_it_is_asked_for() -> None:
+def test_the_entropy_term_is_added_on_request() -> None:
     x, labels = torch.randn(4, 1, 16, 16), torch.arange(4)
     assert "entropy" not in method(convolutional()).losses(batch(x, labels)).terms
     terms = method(convolutional(), entropy=0.5).losses(batch(x, labels)).terms
     assert 0 < terms["entropy"].item() <= 0.5 * log(5)
 
 
-def test_the_entropy_of_a_uniform_answer_is_the_logarithm_of_the_classes() -> None:
+def test_the_entropy_of_a_uniform_prediction_is_the_logarithm_of_the_number_of_classes() -> None:
     found = entropy(torch.tensor([[2.0, 2, 2, 2], [100.0, 0, 0, 0]], dtype=torch.float64))
     torch.testing.assert_close(found, torch.tensor([log(4), 0.0]))
 

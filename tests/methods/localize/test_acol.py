@@ -1,4 +1,4 @@
-"""ACoL: which loss teaches which branch."""
+"""ACoL: losses and gradients of the two branches."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def images(size: int = 16) -> Batch:
     return batch(x, LABELS, (x,))
 
 
-def test_both_branches_learn_the_class_each_by_its_own_loss() -> None:
+def test_each_loss_trains_its_own_branch() -> None:
     method, classifier = made(), made().classifier
     for term, learns, rests in (("supervised", "head", "complement"), ("erased", "complement", "head")):
         method.zero_grad()
@@ -43,7 +43,7 @@ def test_both_branches_learn_the_class_each_by_its_own_loss() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_losses_are_the_cross_entropies_of_both_means() -> None:
+def test_the_losses_are_the_cross_entropies_of_both_mean_maps() -> None:
     method = made().eval()
     with torch.no_grad():
         terms = method.losses(images()).terms
@@ -54,7 +54,7 @@ def test_the_losses_are_the_cross_entropies_of_both_means() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_true_class_is_erased_and_not_the_guess() -> None:
+def test_features_are_erased_by_the_true_class_and_not_by_the_prediction() -> None:
     method = made().eval()
     x = images().labelled.views[0]
     with torch.no_grad():
@@ -65,14 +65,14 @@ def test_the_true_class_is_erased_and_not_the_guess() -> None:
         torch.testing.assert_close(method.losses(batch(x, wrong.tolist(), (x,))).terms["erased"], loss)
 
 
-def test_the_threshold_reaches_the_network() -> None:
+def test_the_threshold_is_passed_to_the_network() -> None:
     assert made(erasing=0.25).classifier.erasing == 0.25
     with pytest.raises(UserError, match="erasing"):
         made(erasing=0.0)
 
 
 @pytest.mark.parametrize(("backbone", "size"), [("small_cnn", 64), ("mobilenetv2_100", 64), ("test_convnext", 32)])
-def test_every_weight_learns_and_boxes_come_out(backbone: str, size: int) -> None:
+def test_every_weight_has_a_gradient_and_boxes_are_predicted(backbone: str, size: int) -> None:
     method = made(backbone, size)
     sum(method.losses(images(size)).terms.values(), torch.zeros(())).backward()
     assert all(w.grad is not None and w.grad.isfinite().all() for w in method.parameters())

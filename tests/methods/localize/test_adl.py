@@ -1,4 +1,4 @@
-"""ADL: what the layers do, when they are there, and that every process chooses alike."""
+"""ADL: the dropout layers, when they are active, and equal choices in all processes."""
 
 from typing import Any
 
@@ -33,14 +33,14 @@ def images(size: int = 64) -> Batch:
 
 
 def test_the_strongest_places_are_dropped() -> None:
-    """METHODS section 7: A [[1, 1], [2, 4]], kept below .9 of the maximum [[1, 1], [1, 0]]."""
+    """docs/papers/baselines.md, worked example ADL: A is [[1, 1], [2, 4]], the mask [[1, 1], [1, 0]]."""
     attention = self_attention(FEATURES)
     assert attention.tolist() == [[[[1, 1], [2, 4]]]]
     assert drop_mask(attention, 0.9).tolist() == [[[[True, True], [True, False]]]]
     assert attention_dropout(FEATURES, True, 0.9).tolist() == [[[[1, 2], [3, 0]], [[1, 0], [1, 0]]]]
 
 
-def test_else_every_place_weighs_by_its_importance() -> None:
+def test_otherwise_every_place_is_weighted_by_its_importance() -> None:
     sigmoids = torch.tensor([[0.7310585786, 0.7310585786], [0.8807970780, 0.9820137900]], dtype=torch.float64)
     torch.testing.assert_close(importance_map(self_attention(FEATURES))[0, 0], sigmoids, atol=1e-9, rtol=0)
     torch.testing.assert_close(attention_dropout(FEATURES, False, 0.9)[0, 0], sigmoids * FEATURES[0, 0])
@@ -51,17 +51,17 @@ def test_each_image_has_its_own_maximum() -> None:
     assert torch.equal(*drop_mask(self_attention(both), 0.9))
 
 
-def test_what_lies_at_the_threshold_is_dropped() -> None:
+def test_a_place_at_the_threshold_is_dropped() -> None:
     attention = torch.tensor([[[[1.0, 2], [3, 4]]]])
     assert drop_mask(attention, 1.0).tolist() == [[[[True, True], [True, False]]]]
     assert drop_mask(attention, 0.5).tolist() == [[[[True, False], [False, False]]]]
 
 
-def test_what_is_negative_draws_no_attention() -> None:
+def test_negative_features_do_not_count_as_attention() -> None:
     assert self_attention(torch.tensor([[[[2.0, -6]], [[4.0, -8]]]])).tolist() == [[[[3, 0]]]]
 
 
-def test_the_layers_are_there_in_the_loss_alone() -> None:
+def test_the_layers_are_active_in_the_loss_only() -> None:
     method = made()
     method.eval()
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_the_layers_are_there_in_the_loss_alone() -> None:
     assert not any(module._forward_hooks for module in method.modules())
 
 
-def test_a_choice_is_of_the_step_and_not_of_a_slot() -> None:
+def test_the_choice_depends_on_the_step_and_not_on_a_slot() -> None:
     method = made()
     steps = [Draws(step, torch.arange(4)) for step in range(400)]
     choices = torch.tensor([method.choices(step) for step in steps]).float()
@@ -81,13 +81,13 @@ def test_a_choice_is_of_the_step_and_not_of_a_slot() -> None:
 
 
 @pytest.mark.parametrize(("drop", "expected"), [(0.0, [False, False]), (1.0, [True, True])])
-def test_the_probability_goes_from_never_to_always(drop: float, expected: list[bool]) -> None:
+def test_probabilities_of_0_and_1_are_never_and_always(drop: float, expected: list[bool]) -> None:
     assert all(made(drop=drop).choices(Draws(step, torch.arange(4))) == expected for step in range(20))
 
 
 @pytest.mark.parametrize(("backbone", "size"), [("small_cnn", 16), ("mobilenetv2_100", 64), ("test_convnext", 32)])
 @pytest.mark.parametrize("drop", [0.0, 1.0])
-def test_every_weight_of_the_trunk_learns(backbone: str, size: int, drop: float) -> None:
+def test_every_weight_of_the_trunk_has_a_gradient(backbone: str, size: int, drop: float) -> None:
     method = made(backbone, size, drop=drop)
     method.losses(images(size)).terms["supervised"].backward()
     assert all(w.grad is not None and w.grad.isfinite().all() for w in method.parameters())

@@ -1,4 +1,4 @@
-"""CutMix: what is pasted where, and how the label is shared."""
+"""CutMix: the pasted box, its place, and the shares of the labels."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from fewlabels.randomness import Draws
 
 LABELS = torch.arange(6)
 CONSTANT = torch.arange(6.0)[:, None, None, None].expand(6, 1, 10, 10) + torch.rand(10, 10) / 2
-"""Image i has values from i to i + 1/2, the same at the same place."""
+"""Image i has values from i to i + 1/2, with the same offset at the same place."""
 
 
 class Mean(SingleClassifier):
-    """The mean of the channels as features, the logits themselves."""
+    """A classifier whose features and logits are the means of the channels."""
 
     def __init__(self) -> None:
         super().__init__(nn.Identity(), nn.Identity(), 2, 2)
@@ -36,11 +36,11 @@ def mixed(key: int, rows: slice = slice(None), **values: Any) -> AreaMix:
 
 
 def boxed(found: AreaMix) -> torch.Tensor:
-    """(B, H, W) bool: which pixels are not the image's own?"""
+    """Return which pixels come from another image, (B, H, W) bool."""
     return found.images[:, 0].floor() != LABELS[:, None, None]
 
 
-def test_what_is_pasted_keeps_its_place_and_every_pixel_as_it_was() -> None:
+def test_pasted_pixels_keep_their_place_and_value() -> None:
     for key in range(50):
         found = mixed(key)
         offsets = CONSTANT[0, 0]
@@ -48,7 +48,7 @@ def test_what_is_pasted_keeps_its_place_and_every_pixel_as_it_was() -> None:
         assert ((found.images[:, 0] == own) | (found.images[:, 0] == others)).all()
 
 
-def test_one_box_serves_the_batch_and_the_share_is_its_area_after_it_is_cut_off() -> None:
+def test_all_images_have_one_box_and_the_share_is_its_area_after_clipping() -> None:
     seen = []
     for key in range(200):
         found = mixed(key)
@@ -63,7 +63,7 @@ def test_one_box_serves_the_batch_and_the_share_is_its_area_after_it_is_cut_off(
     assert max(seen) == 1
 
 
-def test_partners_are_an_order_of_the_whole_batch() -> None:
+def test_partners_are_a_permutation_of_the_whole_batch() -> None:
     orders = [mixed(key).others for key in range(50)]
     assert all(torch.equal(order.sort().values, LABELS) for order in orders)
     assert len({tuple(order.tolist()) for order in orders}) > 40
@@ -74,14 +74,14 @@ def test_another_step_has_another_box() -> None:
 
 
 @pytest.mark.parametrize(("probability", "low", "high"), [(0.0, 0, 0), (0.5, 60, 140), (1.0, 180, 200)])
-def test_as_many_batches_are_mixed_as_asked_for(probability: float, low: int, high: int) -> None:
-    """Of 200; a box may have no pixel."""
+def test_batches_are_mixed_with_the_given_probability(probability: float, low: int, high: int) -> None:
+    """Of 200 batches; some boxes have no pixels."""
     assert low <= sum(bool(mixed(key, probability=probability).share < 1) for key in range(200)) <= high
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_loss_is_shared_as_the_area_is() -> None:
-    """Logits are the mean pixel: images of (1, 0) and (0, 1) with the share s of their own have logits (s, 1 - s)."""
+def test_the_loss_is_weighted_by_area() -> None:
+    """Logits are mean pixels: images of (1, 0) and (0, 1) that keep the share s have the logits (s, 1 - s)."""
     x = torch.zeros(2, 2, 10, 10)
     x[0, 0] = x[1, 1] = 1
     tried = 0

@@ -1,4 +1,4 @@
-"""Hide-and-Seek: the classifier learns from what is left, and only in training."""
+"""Hide-and-Seek: hidden cells of the training images."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from fewlabels.randomness import Draws
 
 
 class Seen(SingleClassifier):
-    """Keeps what it is shown."""
+    """A classifier that stores its input."""
 
     def __init__(self) -> None:
         super().__init__(nn.Identity(), nn.Identity(), 3, 3)
@@ -28,7 +28,7 @@ IMAGES = torch.rand(8, 3, 12, 12) + 1
 
 
 def shown(slots: Tensor, key: int = 5, **values: Any) -> Tensor:
-    """What the network is shown of images that hold no zero."""
+    """Return the network's input for images without zeros."""
     model = Seen()
     method = HideAndSeek(model, HideAndSeekParameters(**values), Problem(3, 8, 8, 0))
     one = batch(IMAGES[slots], [0] * len(slots), (slots,))
@@ -36,7 +36,7 @@ def shown(slots: Tensor, key: int = 5, **values: Any) -> Tensor:
     return model.images
 
 
-def test_cells_of_four_pixels_are_hidden_and_the_rest_is_as_it_was() -> None:
+def test_cells_of_four_pixels_are_hidden_and_other_pixels_do_not_change() -> None:
     found = shown(torch.arange(8))
     gone = (found == 0).all(1)
     assert torch.equal(found[:, 0][~gone], IMAGES[:, 0][~gone])
@@ -44,13 +44,13 @@ def test_cells_of_four_pixels_are_hidden_and_the_rest_is_as_it_was() -> None:
     assert 20 < gone[:, ::4, ::4].sum() < 52
 
 
-def test_each_step_hides_anew_and_each_process_what_one_would() -> None:
+def test_each_step_has_its_own_cells_and_two_processes_have_those_of_one() -> None:
     every = shown(torch.arange(8))
     assert not torch.equal(every, shown(torch.arange(8), key=6))
     assert torch.equal(every[4:], shown(torch.arange(4, 8)))
 
 
-def test_the_grid_and_the_probability_are_the_users() -> None:
+def test_the_grid_and_the_probability_are_parameters() -> None:
     assert torch.equal(shown(torch.arange(8), drop=0.0), IMAGES)
     assert not shown(torch.arange(8), drop=1.0).any()
     whole = (shown(torch.arange(8), grid=12) == 0).flatten(1)

@@ -1,4 +1,4 @@
-"""LCHP against the numbers of METHODS.md section 7 (L-2, L-5), and who learns what from whom."""
+"""LCHP: losses (docs/papers/lchp.md, L-2 and L-5), gradients, and the two stages."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ SIDE = 32
 
 
 class Bounds(nn.Module):
-    """Says exactly, of (B, 1, S, S) images with something bright on black, where that is."""
+    """Return the exact box around the bright region of images (B, 1, S, S) with a black background."""
 
     def forward(self, x: Tensor) -> Tensor:
         lit = x[:, 0] > 0.5
@@ -44,7 +44,7 @@ class Bounds(nn.Module):
 
 
 class Fixed(SingleClassifier):
-    """A locator, or a classifier, that gives what it is told to."""
+    """A locator or classifier with given outputs."""
 
     def __init__(self, answer: nn.Module, classes: int = 2) -> None:
         super().__init__(Untouched(1), answer, 1, classes)
@@ -54,7 +54,7 @@ class Fixed(SingleClassifier):
 
 
 class Says(nn.Module):
-    """The same logits for every image, from a weight that could learn."""
+    """The same logits for every image, from a trainable weight."""
 
     def __init__(self, *logits: float) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def make(classifier: Classifier, locator: Classifier | None, **values: Any) -> L
 
 
 def small(**values: Any) -> LCHP:
-    """Networks that learn; the boxes have an area from the start."""
+    """Return the method on trainable networks whose boxes have an area from the start."""
     torch.manual_seed(0)
     nets = [nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()) for _ in range(2)]
 
@@ -91,14 +91,14 @@ def small(**values: Any) -> LCHP:
 
 
 def squares(count: int = 4) -> Tensor:
-    """White rectangles of 12 x 10 pixels on black, in the middle, where no movement takes them out of the image."""
+    """Return white rectangles of 12 x 10 pixels on black, in the centre, so that no augmentation moves them outside."""
     x = torch.zeros(count, 1, SIDE, SIDE)
     x[:, :, 11:21, 10:22] = 1
     return x
 
 
 def pool(method: LCHP) -> Pool:
-    """Whose averaged model is the method's own."""
+    """Return a pool whose averaged model is the method's own."""
     return cast(Pool, SimpleNamespace(averaged=method.model))
 
 
@@ -107,15 +107,15 @@ def batch(x: Tensor, number: int = 0, key: int = 3) -> Batch:
     return Batch(Labelled((x,), rows % 2, rows), Unlabelled((), rows[:0]), 5, 0.5, Draws(key, rows), number)
 
 
-def test_the_losses_of_boxes_are_those_of_the_formulas() -> None:
-    """L-2: Eq. 2 is .04, its mean over four numbers .01; of the first box alone, over both images, .03 and .0075."""
+def test_the_losses_of_boxes_are_those_of_the_worked_example() -> None:
+    """L-2: Eq. 2 is .04, with the mean over four numbers .01; Eq. 6 with the first box kept is .03 and .0075."""
     assert mse_loss(FOUND, TARGET).item() == pytest.approx(0.01, abs=1e-9)
     kept = torch.tensor([0.95, 0.85]) > 0.9
     assert box_consistency_loss(FOUND, TARGET, kept).item() == pytest.approx(0.0075, abs=1e-9)
 
 
-def test_the_class_is_learned_from_the_image_and_from_what_is_left_of_it() -> None:
-    """L-2: probabilities .7 of the image and .5 of the erased one give .5249110622."""
+def test_the_classifier_is_trained_on_the_image_and_on_the_erased_image() -> None:
+    """L-2: probabilities .7 on the image and .5 on the erased image give .5249110622."""
 
     class Doubts(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -127,8 +127,8 @@ def test_the_class_is_learned_from_the_image_and_from_what_is_left_of_it() -> No
     assert found["classification"].item() == pytest.approx(0.5249110622, abs=1e-6)
 
 
-def test_an_average_without_a_ramp_is_the_papers() -> None:
-    """L-5: .9 from 1, over 0, 0 and 2."""
+def test_the_average_without_a_ramp_is_that_of_the_paper() -> None:
+    """L-5: .929 from 1 with .9, after 0, 0 and 2."""
     value = SingleClassifier(nn.Identity(), nn.Linear(1, 1, bias=False), 1, 1).double()
     nn.init.ones_(value.head.weight)  # pyright: ignore[reportArgumentType]
     average = WeightAverage(value, 0.9, ramp=False)
@@ -138,7 +138,7 @@ def test_an_average_without_a_ramp_is_the_papers() -> None:
     assert average.shadow.head.weight.item() == pytest.approx(0.929, abs=1e-12)  # pyright: ignore
 
 
-def test_boxes_are_learned_from_the_averaged_classifier_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pseudo_boxes_come_from_the_averaged_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     method, x = small(), squares()
     boxes = torch.tensor([[0.25, 0.25, 0.75, 0.75]]).expand(4, -1)
     monkeypatch.setattr(method, "pseudo_boxes", lambda seen: PseudoBoxes(boxes, boxes, seen))
@@ -149,7 +149,7 @@ def test_boxes_are_learned_from_the_averaged_classifier_alone(monkeypatch: pytes
     assert all(weight.grad is not None for weight in method.locator.parameters())
 
 
-def test_the_average_follows_the_classifier_and_is_not_trained() -> None:
+def test_the_average_is_updated_and_not_trained() -> None:
     method = small(momentum=0.5)
     before = method.generator.shadow.head.weight.clone()  # pyright: ignore[reportCallIssue]
     with torch.no_grad():
@@ -160,35 +160,35 @@ def test_the_average_follows_the_classifier_and_is_not_trained() -> None:
 
 
 @pytest.mark.parametrize("key", range(6))
-def test_a_localiser_that_moves_with_its_image_has_nothing_left_to_learn(key: int) -> None:
+def test_a_localiser_consistent_with_the_augmentation_has_no_loss(key: int) -> None:
     method = make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()))
     losses = method.losses(batch(squares(), number=3, key=key))
     assert losses.kept is not None
     assert losses.kept.all()
-    assert losses.terms["consistency"].item() < (1.5 / SIDE) ** 2  # edges are of whole pixels
+    assert losses.terms["consistency"].item() < (1.5 / SIDE) ** 2  # edges are rounded to whole pixels
 
 
-def test_a_localiser_that_says_the_same_of_every_view_has() -> None:
+def test_a_localiser_with_constant_boxes_has_a_loss() -> None:
     still = nn.Module()
     still.forward = lambda x: torch.tensor([[0.3, 0.3, 0.7, 0.7]]).expand(len(x), -1)
     method = make(Fixed(Says(9.0, 0.0)), Fixed(still))
     assert method.losses(batch(squares(), number=3)).terms["consistency"].item() > 5e-4
 
 
-def test_without_any_movement_the_view_is_the_image() -> None:
+def test_without_augmentations_the_view_is_the_image() -> None:
     method = make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), scaling=False, translation=False, flipping=False)
     assert method.losses(batch(squares(), number=3)).terms["consistency"].item() == 0
 
 
-def test_a_box_is_kept_only_if_the_classifier_is_sure_of_what_is_in_it() -> None:
-    """Softmax of (2, 0) is .881, of (2.2, 0) .900."""
+def test_a_box_is_kept_only_if_the_classifier_is_confident_of_its_content() -> None:
+    """The softmax of (2, 0) is .881, that of (2.2, 0) .900."""
     for logit, kept in ((2.0, False), (2.3, True)):
         found = make(Fixed(Says(logit, 0.0)), Fixed(Bounds())).losses(batch(squares(), number=3)).kept
         assert found is not None
         assert found.tolist() == [kept] * 4
 
 
-def test_what_the_classifier_sees_is_the_box_and_not_the_image() -> None:
+def test_the_classifier_sees_the_content_of_the_box_and_not_the_image() -> None:
     class IsWhite(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             white = (x.flatten(1) > 0.9).float().mean(1)
@@ -199,7 +199,7 @@ def test_what_the_classifier_sees_is_the_box_and_not_the_image() -> None:
     assert method.model.classifier(squares()).softmax(1)[0, 0] < 0.1
 
 
-def test_the_images_own_class_can_be_asked_for() -> None:
+def test_the_images_own_class_can_be_required() -> None:
     kept = [
         make(Fixed(Says(9.0, 0.0)), Fixed(Bounds()), same_class=asked).losses(batch(squares(), number=3)).kept
         for asked in (False, True)
@@ -207,7 +207,7 @@ def test_the_images_own_class_can_be_asked_for() -> None:
     assert [k.tolist() for k in kept if k is not None] == [[True] * 4, [True, False, True, False]]
 
 
-def test_a_box_that_is_none_teaches_nothing() -> None:
+def test_a_box_without_area_is_not_kept() -> None:
     inside_out = nn.Module()
     inside_out.forward = lambda x: torch.tensor([[0.8, 0.2, 0.3, 0.6]]).expand(len(x), -1)
     losses = make(Fixed(Says(9.0, 0.0)), Fixed(inside_out)).losses(batch(squares(), number=3))
@@ -216,7 +216,7 @@ def test_a_box_that_is_none_teaches_nothing() -> None:
     assert losses.terms["consistency"].item() == 0
 
 
-def test_refinement_without_a_kept_box_moves_no_weight_and_no_statistics() -> None:
+def test_refinement_without_a_kept_box_changes_neither_weights_nor_statistics() -> None:
     method = small(tau=1.0)
     before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
     losses = method.losses(batch(squares(), number=3))
@@ -225,7 +225,7 @@ def test_refinement_without_a_kept_box_moves_no_weight_and_no_statistics() -> No
     assert all(torch.equal(before[name], tensor) for name, tensor in method.state_dict().items())
 
 
-def test_refinement_teaches_the_localiser_alone() -> None:
+def test_refinement_trains_the_localiser_only() -> None:
     method = small(tau=0.0)
     method.losses(batch(squares(), number=3)).terms["consistency"].backward()
     assert all(weight.grad is None for weight in method.model.classifier.parameters())
@@ -233,7 +233,7 @@ def test_refinement_teaches_the_localiser_alone() -> None:
     assert all(module.training for module in method.model.modules())
 
 
-def test_a_fixed_trunk_keeps_the_image_of_refinement_and_not_its_crop_or_strong_view() -> None:
+def test_a_fixed_trunk_caches_the_image_of_refinement_but_not_its_crop_or_strong_view() -> None:
     method, memory = small(tau=0.0), MapCache(1 << 20)
     for network in (method.model.classifier, method.locator):
         network.map_cache = memory
@@ -243,7 +243,7 @@ def test_a_fixed_trunk_keeps_the_image_of_refinement_and_not_its_crop_or_strong_
     assert len(memory) == 1  # all four images are the same
 
 
-def test_refinement_goes_on_from_the_averaged_networks() -> None:
+def test_refinement_starts_from_the_averaged_networks() -> None:
     method, other = small(), small()
     with torch.no_grad():
         for weight in other.model.parameters():
@@ -256,7 +256,7 @@ def test_refinement_goes_on_from_the_averaged_networks() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_a_frozen_teacher_is_the_localiser_as_the_first_stage_left_it() -> None:
+def test_a_frozen_teacher_is_the_localiser_at_the_end_of_the_first_stage() -> None:
     frozen, current = small(teacher="frozen", tau=0.0), small(tau=0.0)
     for method in (frozen, current):
         method.start_round(3, pool(method))
@@ -272,7 +272,7 @@ def test_a_frozen_teacher_is_the_localiser_as_the_first_stage_left_it() -> None:
 @pytest.mark.parametrize(
     ("stage", "rounds", "source"), [("refine", 4, "network"), ("initialise", 1, "network"), ("pseudo-label", 1, None)]
 )
-def test_each_stage_is_a_run_of_its_own(stage: Any, rounds: int, source: str | None) -> None:
+def test_each_stage_has_its_rounds_and_source_of_boxes(stage: Any, rounds: int, source: str | None) -> None:
     parameters = LCHPParameters(stage=stage)
     locator = Fixed(Bounds()) if source else None
     assert make(Fixed(Says(1.0, 0.0)), locator, stage=stage).rounds == rounds
@@ -280,7 +280,7 @@ def test_each_stage_is_a_run_of_its_own(stage: Any, rounds: int, source: str | N
     assert LCHP.network(parameters).boxes == expected
 
 
-def test_the_papers_network_pools_by_attention() -> None:
+def test_the_papers_network_has_attention_pooling() -> None:
     network = LCHP.network(LCHPParameters(attention_maps=32))
     assert (network.head, network.attention_maps) == ("bilinear-attention", 32)
     model = build(
@@ -292,8 +292,8 @@ def test_the_papers_network_pools_by_attention() -> None:
     assert (plain.head, plain.attention_maps) == ("linear", 0)
 
 
-def test_momentum_of_the_first_stage_does_not_move_the_second(tmp_path: Path) -> None:
-    """Nothing is kept at tau 1, so the localiser ends as refinement found it."""
+def test_the_momentum_of_the_first_stage_does_not_affect_the_second(tmp_path: Path) -> None:
+    """With tau 1 no box is kept, so the refinement does not change the localiser."""
     case = Case("localize", "lchp")
     options = case_options(
         write_tiny(tmp_path), case, tmp_path / "run", parameters={"tau": 1.0}, weight_decay=0.0, ema=0.0
@@ -309,8 +309,8 @@ def test_momentum_of_the_first_stage_does_not_move_the_second(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 0.5), ("adamw", 0.005)])
-def test_refinement_has_its_own_learning_rate_whatever_the_runs(tmp_path: Path, optimizer: str, rate: float) -> None:
-    """The first stage leaves the localiser alone (alpha 0), so nothing but the second moves it; tau 0 keeps all."""
+def test_refinement_has_its_own_learning_rate(tmp_path: Path, optimizer: str, rate: float) -> None:
+    """With alpha 0 the first stage does not train the localiser, and with tau 0 the second keeps all boxes."""
 
     def refined(name: str, backbone_lr: float, refine_lr: float) -> dict[str, Tensor]:
         parameters = {"tau": 0.0, "alpha": 0.0, "refine_lr": refine_lr}

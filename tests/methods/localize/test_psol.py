@@ -1,4 +1,4 @@
-"""PSOL: what deep descriptor transformation finds where it is known what there is to find."""
+"""PSOL: deep descriptor transformation on maps with a known object, and the training on its boxes."""
 
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -16,12 +16,12 @@ from fewlabels.randomness import Draws
 from fewlabels.run.train import train
 
 BOXES = [(1, 1, 4, 3), (3, 2, 6, 6), (2, 4, 5, 6)]
-"""Columns and rows of the thing in each of three maps of 7 x 7."""
+"""Columns and rows of the object in each of three maps of 7 x 7."""
 FRACTIONS = torch.tensor(BOXES) / 7
 
 
 def thing_maps(sign: float = 1.0) -> Tensor:
-    """(3, 4, 7, 7): the thing has one descriptor and the background another, both with a little noise."""
+    """Return maps (3, 4, 7, 7) in which object and background have one descriptor each, with some noise."""
     generator = torch.Generator().manual_seed(0)
     thing, background = torch.tensor([3.0, 0, 1, 0]), torch.tensor([0.0, 2, 1, 0])
     maps = background[None, :, None, None].repeat(3, 1, 7, 7)
@@ -31,28 +31,28 @@ def thing_maps(sign: float = 1.0) -> Tensor:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_the_box_is_around_what_the_images_have_in_common(sign: float) -> None:
+def test_the_box_is_around_the_common_object(sign: float) -> None:
     torch.testing.assert_close(common_boxes(thing_maps(sign)), FRACTIONS)
 
 
-def test_of_several_parts_the_largest_counts() -> None:
+def test_the_box_is_around_the_largest_component() -> None:
     maps = thing_maps()
     maps[0, :, 5, 5] = maps[0, :, 1, 1]
     torch.testing.assert_close(common_boxes(maps), FRACTIONS)
 
 
-def test_an_image_without_the_thing_is_boxed_whole() -> None:
+def test_the_box_of_an_image_without_the_object_is_the_whole_image() -> None:
     maps = thing_maps()
     maps[1] = torch.tensor([0.0, 2, 1, 0])[:, None, None]
     torch.testing.assert_close(common_boxes(maps)[1], torch.tensor([0.0, 0, 1, 1]))
 
 
-def test_maps_of_one_value_are_boxed_whole() -> None:
+def test_the_box_of_a_constant_map_is_the_whole_image() -> None:
     torch.testing.assert_close(common_boxes(torch.ones(2, 4, 5, 5)), torch.tensor([[0.0, 0, 1, 1]] * 2))
 
 
 class MapPool(NamedTuple):
-    """Six images: the things of the maps, twice, of classes 0 and 1."""
+    """Six images: the objects of the maps twice, as classes 0 and 1."""
 
     averaged: Classifier = cast(Classifier, None)
     labelled_rows: Tensor = torch.tensor([2, 3, 4, 5, 6, 7])
@@ -72,7 +72,7 @@ def make(**values: object) -> PSOL:
             return x.mean((2, 3))
 
     halves = nn.Module()
-    halves.forward = lambda features: 0.5 * features.expand(-1, 4)  # 0.5 of the plain view, which is of ones
+    halves.forward = lambda features: 0.5 * features.expand(-1, 4)  # 0.5 for the plain view, which is 1 everywhere
     parameters = PSOLParameters(**values)  # pyright: ignore[reportArgumentType]
     rule = PSOL.network(parameters).boxes
     assert rule is not None
@@ -86,7 +86,7 @@ def batch(number: int) -> Batch:
     return Batch(labelled, Unlabelled((), rows[:0]), 1, 0.1, Draws(1, rows), number)
 
 
-def test_boxes_are_found_class_by_class_and_taught_image_by_image() -> None:
+def test_boxes_are_found_per_class_and_learned_per_image() -> None:
     method = make()
     method.start_round(0, cast(Pool, MapPool()))
     torch.testing.assert_close(method.boxes[torch.tensor([2, 4, 6])], FRACTIONS)
@@ -95,7 +95,7 @@ def test_boxes_are_found_class_by_class_and_taught_image_by_image() -> None:
     torch.testing.assert_close(method.losses(batch(0)).terms["regression"], expected)
 
 
-def test_with_trained_features_the_classifier_comes_first() -> None:
+def test_with_trained_features_the_classifier_is_trained_first() -> None:
     method = make(features="trained")
     assert method.rounds == 2
     method.start_round(0, cast(Pool, None))
@@ -105,8 +105,8 @@ def test_with_trained_features_the_classifier_comes_first() -> None:
     assert set(method.losses(batch(1)).terms) == {"classification", "regression"}
 
 
-def test_a_run_in_two_parts_goes_through(tmp_path: Path) -> None:
-    """The second network joins an optimiser that has moved already."""
+def test_a_run_with_two_rounds_finishes(tmp_path: Path) -> None:
+    """The second network joins an optimiser that already has momentum."""
     case = Case("localize", "psol")
     options = case_options(write_tiny(tmp_path), case, tmp_path / "run", steps=6, parameters={"features": "trained"})
     folder = train(options, say=lambda _: None, dataset=tiny_dataset("localize"))

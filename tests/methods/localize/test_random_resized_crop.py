@@ -1,4 +1,4 @@
-"""GR is CAM but for the view."""
+"""GR: CAM with another view."""
 
 from fewlabels.augment.views import VIEWS
 from fewlabels.methods.localize.cam import CAM
@@ -6,7 +6,7 @@ from fewlabels.methods.localize.random_resized_crop import RandomResizedCrop
 from fewlabels.methods.localizing import MapParameters
 
 
-def test_it_trains_on_random_resized_crops_and_is_else_cam() -> None:
+def test_it_is_cam_trained_on_random_resized_crops() -> None:
     assert RandomResizedCrop.labelled_views == ("random-resized-crop",) != CAM.labelled_views
     assert set(RandomResizedCrop.labelled_views) <= set(VIEWS)
     parameters = MapParameters()

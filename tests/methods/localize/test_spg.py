@@ -1,4 +1,4 @@
-"""SPG: seeds, and who teaches whom."""
+"""SPG: seeds, and the supervision of the branches."""
 
 from math import log
 from typing import Any
@@ -34,8 +34,8 @@ def doubles(values: list[list[list[float]]]) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def test_seeds_are_what_is_surely_high_or_low() -> None:
-    """sigmoid(log 3) = 3/4: -log of it at the object, of 1/4 at the background; .7 and .3 themselves are unknown."""
+def test_seeds_are_places_above_foreground_or_below_background() -> None:
+    """sigmoid(log 3) = 3/4: -log of it for foreground, -log of 1/4 for background; .7 and .3 themselves are ignored."""
     logits = doubles([[[log(3), log(3), 9, 9]]]).requires_grad_()
     loss = seed_loss(logits, doubles([[[0.8, 0.2, 0.7, 0.3]]]), 0.7, 0.3)
     assert abs(loss.item() - (log(4 / 3) + log(4)) / 2) < 1e-12
@@ -44,15 +44,15 @@ def test_seeds_are_what_is_surely_high_or_low() -> None:
     torch.testing.assert_close(logits.grad, doubles([[[-0.125, 0.375, 0, 0]]]))
 
 
-def test_every_image_counts_the_same_and_one_without_a_seed_nothing() -> None:
-    """So the mean over processes is the mean over the batch."""
+def test_all_images_weigh_the_same_and_one_without_a_seed_zero() -> None:
+    """So that the mean over processes is the mean over the batch."""
     logits = torch.zeros(3, 1, 4, dtype=torch.float64)
     logits[1] = log(3)
     guide = doubles([[[1, 1, 1, 1]], [[0, 0.5, 0.5, 0.5]], [[0.5, 0.5, 0.5, 0.5]]])
     assert abs(seed_loss(logits, guide, 0.7, 0.3).item() - (log(2) + log(4)) / 3) < 1e-12
 
 
-def test_seeds_are_not_differentiated() -> None:
+def test_seeds_have_no_gradient() -> None:
     guide = doubles([[[0.9, 0.1]]]).requires_grad_()
     logits = doubles([[[1, 1]]]).requires_grad_()
     seed_loss(logits, guide, 0.7, 0.3).backward()
@@ -62,8 +62,8 @@ def test_seeds_are_not_differentiated() -> None:
 @pytest.mark.parametrize(
     ("term", "learns"), [("seeds_b2", {"own.1", "shared"}), ("seeds_b1", {"own.0", "shared"}), ("seeds_c", {"final"})]
 )
-def test_a_seed_teaches_its_branch_and_the_trunk_but_no_other_and_not_the_head(term: str, learns: set[str]) -> None:
-    """B1's background threshold and C's are such that there are seeds at the start, when every sigmoid is about 1/2."""
+def test_a_seed_trains_its_branch_and_the_trunk_and_nothing_else(term: str, learns: set[str]) -> None:
+    """The background thresholds of B1 and C give seeds at the start, when every sigmoid is about 1/2."""
     method = made(
         inner_foreground=0.6, inner_background=0.6, fused_foreground=0.6, fused_background=0.6,
     )  # fmt: skip
@@ -79,15 +79,18 @@ def test_a_seed_teaches_its_branch_and_the_trunk_but_no_other_and_not_the_head(t
 @pytest.mark.parametrize(
     ("inner", "b1", "c"),
     [
-        (2.0, 0.1269280110, 0.3132616875),  # sigmoid .88: object everywhere
-        (0.2, 0.5981388693, 0.0),  # .55: object for B1, unknown to C
-        (-0.5, 0.0, 0.0),  # .38: unknown to both
-        (-2.5, 0.0, 1.3132616875),  # .08: background for C, unknown to B1
+        (2.0, 0.1269280110, 0.3132616875),  # sigmoid .88: foreground for both
+        (0.2, 0.5981388693, 0.0),  # .55: foreground for B1, ignored for C
+        (-0.5, 0.0, 0.0),  # .38: ignored for both
+        (-2.5, 0.0, 1.3132616875),  # .08: background for C, ignored for B1
         (-4.0, 0.0181499279, 1.3132616875),  # .02: background for both
     ],
 )
-def test_the_inner_maps_teach_b1_and_c(inner: float, b1: float, c: float) -> None:
-    """B1's and B2's map are inner everywhere, C's is 1: softplus(-z) is lost at objects, softplus(z) at background."""
+def test_the_inner_maps_supervise_b1_and_c(inner: float, b1: float, c: float) -> None:
+    """The maps of B1 and B2 are ``inner`` everywhere, that of C is 1.
+
+    The loss is softplus(-z) for foreground and softplus(z) for background.
+    """
     method = made()
     for branch, value in ((method.shared, inner), (method.final, 1.0)):
         last = [layer for layer in branch.modules() if isinstance(layer, nn.Conv2d)][-1]
@@ -104,7 +107,7 @@ def test_the_attention_is_the_map_of_the_true_class() -> None:
     assert len(set(losses)) == 3
 
 
-def test_nothing_of_it_is_left_in_the_model() -> None:
+def test_the_branches_are_not_part_of_the_model() -> None:
     method = made()
     method.losses(images())
     assert not any(module._forward_hooks for module in method.modules())
@@ -117,7 +120,7 @@ def test_background_above_foreground_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("backbone", "size"), [("small_cnn", 64), ("mobilenetv2_100", 64), ("test_convnext", 32)])
-def test_every_weight_takes_part(backbone: str, size: int) -> None:
+def test_every_weight_has_a_gradient(backbone: str, size: int) -> None:
     method = made(backbone, size)
     sum(method.losses(images(size)).terms.values(), torch.zeros(())).backward()
     assert all(w.grad is not None and w.grad.isfinite().all() for w in method.parameters())

@@ -1,4 +1,4 @@
-"""Small models, batches and pools of marked images: what methods do with them can be worked out by hand."""
+"""Small models, batches and pools of marked images, for which results can be computed by hand."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -16,7 +16,7 @@ from fewlabels.randomness import Draws
 
 
 class Untouched(nn.Module):
-    """A backbone that gives its input as its last map."""
+    """A backbone whose last map is its input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class Untouched(nn.Module):
 
 
 def untouched_model(classes: int, saliency: float = 0.0, top: int = 5) -> ClassMapClassifier:
-    """The input is the class maps, (B, K, h, w), or, without saliency, the logits, (B, K)."""
+    """Return a model whose input is the class maps (B, K, h, w) or, without saliency, the logits (B, K)."""
     model = ClassMapClassifier(Untouched(classes), classes, classes, saliency, top).double()
     nn.init.eye_(cast(nn.Conv2d, model.head).weight.data[:, :, 0, 0])
     return model
 
 
 def make(name: str, model: Classifier | None = None, classes: int = 3, **values: object) -> MultiLabelMethod:
-    """The method on this model, or on a small net for images of 1 x 16 x 16."""
+    """Return the method on this model, or on a small network for images of 1 x 16 x 16."""
     kind = load_method(name, "multilabel")
     parameters = make_parameters(kind, values, classes)
     if model is None:
@@ -52,14 +52,14 @@ def make(name: str, model: Classifier | None = None, classes: int = 3, **values:
 
 
 def batch(views: Sequence[Tensor], marks: Tensor, progress: float = 0.5, number: int = 0) -> Batch:
-    """Marks (B, K) int8 of images 0 to B - 1, in round ``number``."""
+    """Return a batch of images 0 to B - 1 with marks (B, K) int8, in round ``number``."""
     rows = torch.arange(len(marks))
     labelled = Labelled(tuple(views), marks.to(torch.int8), rows)
     return Batch(labelled, Unlabelled((), rows[:0]), 50, progress, Draws(3, rows), number)
 
 
 class TinyPool(NamedTuple):
-    """A pool whose features and probabilities are written down."""
+    """A pool with given features and probabilities."""
 
     labels: Tensor
     given_probabilities: Tensor | None = None

@@ -1,4 +1,4 @@
-"""What holds for every method of the task."""
+"""Properties that hold for every method of the task."""
 
 import math
 from dataclasses import fields
@@ -14,13 +14,13 @@ from fewlabels.methods.multi_label import MultiLabelMethod
 
 from .marked import TinyPool, batch, make
 
-METHODS = list(method_names("multilabel"))
-TRAINING = [name for name in METHODS if load_method(name, "multilabel").trains]
+NAMES = list(method_names("multilabel"))
+TRAINING = [name for name in NAMES if load_method(name, "multilabel").trains]
 KNOWN_ONLY = ["bce", "focal", "partial-bce", "gcn-ml", "saliency-regularization"]
 
 
 def images_and_presence(count: int = 64, seed: int = 5) -> tuple[Tensor, Tensor]:
-    """(N, 1, 16, 16) noise with a bright square in the corner of each class that is present, (N, 3) bool."""
+    """Return noise (N, 1, 16, 16) with a bright square in the corner of each present class, and (N, 3) bool."""
     noise = torch.Generator().manual_seed(seed)
     images, present = torch.randn(count, 1, 16, 16, generator=noise) / 4, torch.rand(count, 3, generator=noise) < 0.4
     shapes = torch.stack([torch.eye(5), torch.eye(5).flip(0), torch.ones(5, 5)])
@@ -30,7 +30,7 @@ def images_and_presence(count: int = 64, seed: int = 5) -> tuple[Tensor, Tensor]
 
 
 def hide(present: Tensor, share: float = 0.6) -> Tensor:
-    """(N, 3) int8 marks, of which this share is known."""
+    """Return marks (N, 3) int8 of which this share is known."""
     known = torch.rand(present.shape, generator=torch.Generator().manual_seed(6)) < share
     return (torch.where(present, 1, -1) * known).to(torch.int8)
 
@@ -43,8 +43,8 @@ def total(losses: Losses) -> Tensor:
     return torch.stack(list(losses.terms.values())).sum()
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_it_looks_at_labelled_images_only(name: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_it_uses_labelled_images_only(name: str) -> None:
     kind = load_method(name, "multilabel")
     assert issubclass(kind, MultiLabelMethod)
     assert kind.unlabelled_views == ()
@@ -54,8 +54,8 @@ def test_it_looks_at_labelled_images_only(name: str) -> None:
     assert all(f.metadata["help"] for f in declared)
 
 
-def test_methods_that_take_the_unknown_for_absent_need_no_absence() -> None:
-    without = {name for name in METHODS if not make(name).needs_absent}
+def test_methods_that_treat_unknown_marks_as_absent_need_no_known_absence() -> None:
+    without = {name for name in NAMES if not make(name).needs_absent}
     assert without == {"asymmetric", "csl", "latent-noise", "splc"}
 
 
@@ -72,18 +72,18 @@ def test_a_batch_without_a_known_mark_has_finite_gradients(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRAINING)
-def test_every_weight_takes_part(name: str) -> None:
-    """Processes that share the gradients wait for one of each."""
+def test_every_weight_has_a_gradient(name: str) -> None:
+    """Distributed training waits for the gradient of each weight."""
     method, marks = make(name), hide(torch.ones(4, 3, dtype=torch.bool))
     total(method(seen(method, torch.randn(4, 1, 16, 16), marks))).backward()
     assert [n for n, weight in method.named_parameters() if weight.requires_grad and weight.grad is None] == []
 
 
 @pytest.mark.parametrize("name", TRAINING)
-def test_it_finds_the_classes_that_are_there(name: str) -> None:
-    """On other images than the 64 that it was trained on, of whose marks 6 in 10 are known.
+def test_it_learns_to_predict_present_classes(name: str) -> None:
+    """On other images than the 64 training images, of which 60 % of the marks are known.
 
-    The biases of latent-noise are for classes on one image in hundreds; here they are on 4 of 10.
+    The biases of latent-noise suit classes on one image in hundreds; here they are on 4 of 10.
     """
     images, present = images_and_presence()
     marks = hide(present)
@@ -110,7 +110,7 @@ def test_it_finds_the_classes_that_are_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in TRAINING if load_method(n, "multilabel").frozen_trunk == "features"])
-def test_features_of_a_frozen_trunk_will_do(name: str) -> None:
+def test_it_trains_on_features_of_a_frozen_trunk(name: str) -> None:
     method = make(name)
     with torch.no_grad():
         kept = method.model.eval().embed(torch.randn(4, 1, 16, 16))
@@ -119,15 +119,15 @@ def test_features_of_a_frozen_trunk_will_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRAINING)
-def test_low_precision_trains_too(name: str) -> None:
+def test_it_trains_in_low_precision(name: str) -> None:
     method = make(name)
     with torch.autocast("cpu", torch.bfloat16):
         losses = method(seen(method, torch.randn(4, 1, 16, 16), hide(torch.ones(4, 3).bool())))
     assert all(term.dtype == torch.float32 and term.isfinite() for term in losses.terms.values())
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_trust_is_said_of_each_mark(name: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_each_mark_is_accepted_or_not(name: str) -> None:
     accepted = make(name).accepts(torch.tensor([[0.999, 0.5, 0.001]]))
     assert accepted.dtype == torch.bool
     assert accepted.tolist() == [[True, False, name != "splc"]]

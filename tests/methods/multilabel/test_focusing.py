@@ -1,4 +1,4 @@
-"""Focal and asymmetric losses against torchvision and numbers worked out by hand."""
+"""Focal and asymmetric losses, compared with torchvision and values computed by hand."""
 
 import pytest
 import torch
@@ -25,13 +25,13 @@ def test_the_focal_gradient_flows_through_the_weight() -> None:
     torch.testing.assert_close(logits.grad, other.grad)
 
 
-def test_absences_are_shifted_and_focused_on_their_own() -> None:
-    """METHODS section 7: ASL with gammas 1 and 4 and clip .05."""
+def test_absences_are_shifted_and_have_their_own_gamma() -> None:
+    """docs/papers/baselines.md, worked example ASL: gammas 1 and 4, clip .05."""
     losses = focused_losses(doubles([[1, -1]]), torch.tensor([[True, False]]), 1.0, 4.0, 0.05)
     assert abs(float(losses.sum()) - 0.0848168410) < 1e-9
 
 
-def test_very_easy_absences_count_nothing() -> None:
+def test_very_easy_absences_count_zero() -> None:
     """sigmoid(-3) is .047, below the clip."""
     logits = doubles([[-3.0]]).requires_grad_()
     loss = focused_losses(logits, torch.tensor([[False]]), 0.0, 4.0, 0.05).sum()
@@ -43,7 +43,7 @@ def test_very_easy_absences_count_nothing() -> None:
 
 @pytest.mark.parametrize("clip", [0.0, 0.05])
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 4.0])
-def test_what_is_certain_has_finite_losses_and_gradients(gamma: float, clip: float) -> None:
+def test_certain_predictions_have_finite_losses_and_gradients(gamma: float, clip: float) -> None:
     logits = torch.tensor([[-300.0, 300.0], [300.0, -300.0]], requires_grad=True)
     losses = focused_losses(logits, torch.tensor([[True, False], [True, False]]), gamma, gamma, clip)
     losses.sum().backward()
@@ -53,15 +53,15 @@ def test_what_is_certain_has_finite_losses_and_gradients(gamma: float, clip: flo
 
 
 def test_focal_is_the_mean_over_known_marks() -> None:
-    """Of logits 1 (present), -.5 (absent) and 2 (unknown); numbers from torchvision."""
+    """Logits 1 (present), -.5 (absent) and 2 (unknown); values by torchvision."""
     logits = doubles([[1, -0.5, 2]])
     loss = make("focal", untouched_model(3))(batch((logits,), torch.tensor([[1, -1, 0]]))).terms["supervised"]
     known = sigmoid_focal_loss(logits[:, :2], doubles([[1, 0]]), alpha=-1, gamma=2, reduction="mean")
     assert abs(loss.item() - float(known)) < 1e-12
 
 
-def test_asymmetric_takes_unknown_marks_for_absences() -> None:
-    """The logits and marks of the oracle, once with the absence known and once not; two images, mean and sum."""
+def test_asymmetric_treats_unknown_marks_as_absent() -> None:
+    """The worked example, once with the absence known and once unknown; two images, mean and sum."""
     logits = doubles([[1, -1], [1, -1]])
     for marks in ([[1, -1], [1, -1]], [[1, 0], [1, 0]]):
         for reduction, expected in (("mean", 0.0848168410), ("sum", 2 * 0.0848168410)):

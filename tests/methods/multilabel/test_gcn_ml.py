@@ -1,4 +1,4 @@
-"""GCN-ML: the graph, the label embeddings, and a head that is what the graph network says."""
+"""GCN-ML: the graph, the label embeddings, and the head set by the graph network."""
 
 from pathlib import Path
 
@@ -19,19 +19,19 @@ MARKS = torch.tensor([[1, 1, 0], [1, 1, -1], [-1, 1, 1], [0, 0, 0], [1, -1, 0]],
 
 
 def test_the_graph_is_that_of_the_authors_code() -> None:
-    """METHODS section 7; 2 of 5 counts as 0.4."""
+    """docs/papers/baselines.md, worked example ML-GCN; 2 of 5 reaches the threshold 0.4."""
     graph = adjacency(doubles([[0, 3, 1], [3, 0, 2], [1, 2, 0]]), doubles([4, 5, 10]), 0.4, 0.25)
     expected = doubles([[0.8, 0.182574, 0], [0.182574, 0.666667, 0], [0, 0.204124, 1]])
     torch.testing.assert_close(graph, expected, atol=1e-6, rtol=0)
 
 
-def test_pairs_are_counted_where_both_are_known_to_be_present() -> None:
+def test_pairs_are_counted_if_both_are_known_to_be_present() -> None:
     together, alone = count_together(MARKS)
     assert together.tolist() == [[0, 2, 0], [2, 0, 1], [0, 1, 0]]
     assert alone.tolist() == [3, 3, 1]
 
 
-def test_classes_without_a_known_presence_stand_alone() -> None:
+def test_classes_without_a_known_presence_have_no_neighbours() -> None:
     graph = adjacency(*count_together(torch.zeros(2, 3, dtype=torch.int8)), 0.4, 0.25)
     torch.testing.assert_close(graph, torch.eye(3, dtype=torch.float64))
 
@@ -51,8 +51,8 @@ def head_weight(model: torch.nn.Module) -> Tensor:
 
 @pytest.mark.usefixtures("in_float64")
 @pytest.mark.parametrize("bias", [False, True])
-def test_the_head_follows_the_graph_network_and_so_does_the_average(bias: bool) -> None:
-    """The loss is that of the model's own logits, with the bias that pretrained weights have."""
+def test_the_head_and_its_average_are_those_of_the_graph_network(bias: bool) -> None:
+    """The loss is that of the model's own logits, including the bias of pretrained models."""
     torch.manual_seed(0)
     spec = ModelSpec("small_cnn", 3, 1, 16, "class-maps", None, (0.5,), (0.25,), scaled=bias, bias=bias)
     method = make("gcn-ml", build(spec), hidden=8)
@@ -75,7 +75,7 @@ def test_the_head_follows_the_graph_network_and_so_does_the_average(bias: bool) 
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_what_is_saved_is_a_plain_model() -> None:
+def test_the_saved_model_is_a_plain_classifier() -> None:
     method = make("gcn-ml", hidden=8).eval()
     plain = build(ModelSpec("small_cnn", 3, 1, 16, "class-maps", None, (0.5,), (0.25,)))
     plain.load_state_dict(method.model.state_dict())
@@ -108,7 +108,7 @@ def test_embeddings_are_read_from_arrays_and_from_text(tmp_path: Path) -> None:
     [(b"1 2\n3 4\n", "2 rows for 3 classes"), (b"1 2\n3\n5 6\n", "not a table"), (b"", "not a table"),
      (b"cat 1\ndog 2\ncow 3", "not a table"), (b"1 nan\n1 2\n3 4", "not a table"), (b"\xff\xfe\x00", "not a table")],
 )  # fmt: skip
-def test_a_file_that_is_no_such_table_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+def test_a_file_without_a_valid_table_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
     file = tmp_path / "names.txt"
     file.write_bytes(content)
     with pytest.raises(UserError, match=says) as error:

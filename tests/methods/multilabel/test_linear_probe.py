@@ -1,4 +1,4 @@
-"""The linear probe of many classes: a regression per class from what is known of it."""
+"""The linear probe of task multilabel: one regression per class from its known marks."""
 
 import math
 
@@ -12,7 +12,7 @@ FEATURES = torch.randn(40, 64, generator=torch.Generator().manual_seed(0))
 
 
 def marks() -> torch.Tensor:
-    """Class 0 by the first feature, half unknown; class 1 present or unknown; of class 2 nothing is known."""
+    """Return marks: class 0 by the first feature, half unknown; class 1 present or unknown; class 2 unknown."""
     found = torch.zeros(40, 3, dtype=torch.int8)
     found[::2, 0] = torch.where(FEATURES[::2, 0] > 0, 1, -1).to(torch.int8)
     found[:3, 1] = 1
@@ -29,8 +29,8 @@ def test_each_class_is_scikit_learns_regression_on_its_known_marks() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)  # the model's weights are float32, scikit-learn's float64
 
 
-def test_a_class_of_one_kind_of_mark_gets_a_constant() -> None:
-    """Three presences and no absence: (3 + 1) / (3 + 2); nothing known: a half."""
+def test_a_class_with_marks_of_one_kind_gets_a_constant() -> None:
+    """Three presences and no absence give (3 + 1) / (3 + 2), no known mark gives 1/2."""
     probe = make("linear-probe")
     probe.start_round(0, TinyPool(marks(), given_features=FEATURES))
     with torch.no_grad():

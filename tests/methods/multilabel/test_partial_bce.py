@@ -1,4 +1,4 @@
-"""Partial-BCE: the weight of the known share, and the curriculum (METHODS S-3)."""
+"""Partial-BCE: weights (docs/papers/saliency-regularization.md, S-3), and the curriculum."""
 
 import torch
 
@@ -10,21 +10,21 @@ LOGITS = doubles([[1.5, -1, 0, 0.3], [0.2, -0.4, 2, -2]])
 MARKS = torch.tensor([[1, -1, 0, 0], [-1, -1, 1, -1]])
 
 
-def test_the_loss_is_the_papers() -> None:
+def test_the_loss_is_that_of_the_worked_example() -> None:
     assert abs(float(partial_bce(LOGITS, MARKS)) - 0.4031046135) < 1e-6
     found = make("partial-bce", untouched_model(4), classes=4)(batch((LOGITS,), MARKS))
     assert abs(found.terms["supervised"].item() - 0.4031046135) < 1e-6
 
 
-def test_the_fewer_marks_are_known_the_more_each_counts() -> None:
+def test_the_fewer_marks_are_known_the_more_each_weighs() -> None:
     marks = torch.zeros(3, 10)
     marks[0, :5], marks[1], marks[2, 0] = 1, -1, 1
     expected = torch.tensor([3.225, 1, 5.005])
     torch.testing.assert_close(known_share_weights(marks, -4.45, 5.45, 1), expected)
 
 
-def test_the_curriculum_adds_the_sure_marks_after_a_round() -> None:
-    """sigmoid(2) is .8808: .9 and .1 are sure, .87 is not, and a known mark stays as it is."""
+def test_the_curriculum_adds_confident_marks_after_a_round() -> None:
+    """sigmoid(2) is .8808: .9 and .1 are added, .87 is not, and a known mark does not change."""
     method = make("partial-bce", untouched_model(4), classes=4, rounds=3)
     assert method.rounds == 3
     logits, marks = LOGITS[:1], torch.tensor([[0, 0, 0, -1]], dtype=torch.int8)
@@ -40,7 +40,7 @@ def test_the_curriculum_adds_the_sure_marks_after_a_round() -> None:
     assert abs(after.terms["supervised"].item() - float(expected)) < 1e-12
 
 
-def test_each_round_finds_them_anew() -> None:
+def test_each_round_replaces_the_added_marks() -> None:
     method = make("partial-bce", untouched_model(2), classes=2, rounds=3)
     marks = torch.zeros(1, 2, dtype=torch.int8)
     method.start_round(1, TinyPool(marks, torch.tensor([[1.0, 0.0]])))
@@ -52,6 +52,6 @@ def test_each_round_finds_them_anew() -> None:
     assert (first.tolist(), second.tolist()) == ([[True, True]], [[False, True]])
 
 
-def test_the_ledger_trusts_what_the_curriculum_would_add() -> None:
+def test_marks_that_the_curriculum_would_add_are_accepted() -> None:
     accepted = make("partial-bce", untouched_model(3)).accepts(torch.tensor([[0.89, 0.87, 0.1]]))
     assert accepted.tolist() == [[True, False, True]]

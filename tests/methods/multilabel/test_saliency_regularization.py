@@ -1,4 +1,4 @@
-"""Saliency Regularization (METHODS S-1, S-2): what is learned from which view, and where on the map."""
+"""Saliency Regularization: losses and gradients (docs/papers/saliency-regularization.md, S-1 and S-2)."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ def terms(weak: Tensor, strong: Tensor, marks: Tensor = MARKS, **values: Any) ->
     return {name: float(term) for name, term in losses.terms.items()}
 
 
-def test_the_supervised_loss_is_the_papers() -> None:
-    """METHODS S-1: BN-BCE and S-BCE of the logits with saliency, the same in both views."""
+def test_the_supervised_loss_is_that_of_the_worked_example() -> None:
+    """S-1: BN-BCE and S-BCE of the logits with saliency, equal in both views."""
     assert abs(terms(MAPS, MAPS, pseudo="none")["supervised"] - 0.2266711797) < 1e-9
     assert abs(terms(MAPS, MAPS, pseudo="none", loss="class")["supervised"] - 0.1511141198) < 1e-9
 
 
 def test_the_gradient_is_larger_at_the_salient_places() -> None:
-    """METHODS S-1 (Proposition 2): the known marks of an image, the gradient with respect to its maps."""
+    """S-1 (Proposition 2): the gradient of the loss over known marks at the maps of an image."""
     maps = MAPS.clone().requires_grad_()
     losses = method(pseudo="none")(batch((maps, maps), MARKS))
     losses.terms["supervised"].backward()
@@ -43,23 +43,23 @@ def test_the_gradient_is_larger_at_the_salient_places() -> None:
     assert not maps.grad[0, 2].any()
 
 
-def test_both_views_learn_the_known_marks_and_on_request_the_weak_one_alone() -> None:
-    """Maps of zeros have logits of zero: the strong view's loss is log 2."""
+def test_known_marks_train_both_views_or_on_request_the_weak_one() -> None:
+    """Maps of zeros give logits of zero, so the strong view's loss is log 2."""
     both = terms(MAPS, OPPOSITE, pseudo="none")["supervised"]
     assert abs(both - (0.2266711797 + 0.6931471806) / 2) < 1e-9
     weak = terms(MAPS, OPPOSITE, pseudo="none", supervised="weak")["supervised"]
     assert abs(weak - 0.2266711797) < 1e-9
 
 
-def test_the_strong_view_learns_what_the_weak_one_finds() -> None:
-    """The unknown class 2 is found present in the weak view; the strong view's logit is 0."""
+def test_the_strong_view_is_trained_on_pseudo_marks_of_the_weak_one() -> None:
+    """The unknown class 2 is predicted present on the weak view; the strong view's logit is 0."""
     losses = method()(batch((MAPS, OPPOSITE), MARKS))
     assert losses.kept is not None
     assert losses.kept.tolist() == [[False, False, True]]
     assert abs(losses.terms["unsupervised"].item() - 0.6931471806) < 1e-9
 
 
-def test_pseudo_labels_teach_the_strong_view_alone() -> None:
+def test_pseudo_marks_give_a_gradient_to_the_strong_view_only() -> None:
     weak, strong = MAPS.clone().requires_grad_(), OPPOSITE.clone().requires_grad_()
     method()(batch((weak, strong), MARKS)).terms["unsupervised"].backward()
     assert weak.grad is None or not weak.grad.any()
@@ -68,8 +68,8 @@ def test_pseudo_labels_teach_the_strong_view_alone() -> None:
     assert not strong.grad[0, :2].any()
 
 
-def test_on_the_same_view_the_weak_view_teaches_itself() -> None:
-    """The row PL of Table 2: the loss is that of the weak logit, log(1 + e^-2.75)."""
+def test_with_pseudo_same_the_weak_view_is_trained_on_its_own_pseudo_marks() -> None:
+    """Row PL of Table 2: the loss of the weak logit is log(1 + e^-2.75)."""
     weak, strong = MAPS.clone().requires_grad_(), OPPOSITE.clone().requires_grad_()
     loss = method(pseudo="same")(batch((weak, strong), MARKS)).terms["unsupervised"]
     assert abs(loss.item() - 0.0619675) < 1e-6
@@ -79,8 +79,8 @@ def test_on_the_same_view_the_weak_view_teaches_itself() -> None:
     assert weak.grad[0, 2].any()
 
 
-def test_without_saliency_in_the_pseudo_labels_fewer_are_found() -> None:
-    """METHODS S-2: tau 0.9 is reached with the salient values only."""
+def test_pseudo_marks_from_the_mean_alone_are_fewer() -> None:
+    """S-2: tau 0.9 is reached with saliency only."""
     for source, kept in (("salient", True), ("mean", False)):
         losses = method(tau=0.9, pseudo_from=source)(batch((MAPS, OPPOSITE), MARKS))
         assert losses.kept is not None
@@ -88,23 +88,23 @@ def test_without_saliency_in_the_pseudo_labels_fewer_are_found() -> None:
         assert (losses.terms["unsupervised"].item() > 0) == kept
 
 
-def test_without_alpha_the_mean_of_the_map_decides() -> None:
-    """BN-BCE of the logits .5 and -1.25: (.4740769842 + .2519290813) / 2."""
+def test_with_alpha_0_the_logit_is_the_mean_of_the_map() -> None:
+    """BN-BCE of the logits .5 and -1.25 is (.4740769842 + .2519290813) / 2."""
     assert abs(terms(MAPS, MAPS, alpha=0.0, pseudo="none")["supervised"] - 0.3630030328) < 1e-9
 
 
-def test_an_image_without_a_known_mark_learns_from_what_is_found() -> None:
-    """METHODS R17."""
+def test_an_image_without_a_known_mark_is_trained_on_pseudo_marks() -> None:
+    """docs/papers/saliency-regularization.md, R17."""
     losses = terms(MAPS, OPPOSITE, marks=torch.zeros(1, 3))
     assert losses["supervised"] == 0
     assert abs(losses["unsupervised"] - 0.6931471806) < 1e-9
 
 
-def test_an_image_whose_marks_are_all_known_has_no_pseudo_label() -> None:
+def test_an_image_with_all_marks_known_has_no_pseudo_marks() -> None:
     losses = terms(MAPS, OPPOSITE, marks=torch.tensor([[1, -1, -1]]))
     assert losses["unsupervised"] == 0
     assert losses["supervised"] > 0
 
 
-def test_the_ledger_trusts_from_tau_on() -> None:
+def test_marks_are_accepted_from_tau_on() -> None:
     assert method(tau=0.7).accepts(torch.tensor([[0.71, 0.5, 0.29]])).tolist() == [[True, False, True]]

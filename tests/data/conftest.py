@@ -1,4 +1,4 @@
-"""Small folders of images, and a cache of their own for every test."""
+"""Small folders of images, and a separate cache for every test."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def paint(tmp_path: Path) -> Paint:
-    """Save a picture under tmp_path/data; each one differs from all others unless the seed is given."""
+    """Return a function that saves a picture under tmp_path/data, each a different one unless a seed is given."""
     count = 1000
 
     def save(path: str, size: tuple[int, int] = (12, 10), seed: int | None = None, mode: str = "RGB") -> Path:

@@ -28,7 +28,7 @@ def made(
     channels: int = 1,
     flip: Flip = "none",
 ) -> Dataset:
-    """Noise with those labels."""
+    """Return a data set of noise with these labels."""
     n = len(labels)
     pixels = RNG.integers(0, 256, (n, size, size, channels), dtype=np.uint8)
     paths = tuple(f"train/{row:06d}" for row in range(n))
@@ -46,7 +46,7 @@ TARGET = made("photos", [0, 1, 0, 1, 1, 0], [TRAIN, TRAIN, TRAIN, TRAIN, TEST, T
 SOURCE = made("drawings", [0, 1, 1, 0, 0, UNLABELLED], [TRAIN, TRAIN, TRAIN, TRAIN, TEST, TRAIN])
 
 
-def test_the_targets_images_are_first_and_the_sources_labelled_training_images_follow() -> None:
+def test_target_images_come_first_and_labelled_source_images_follow() -> None:
     both = adapt(TARGET, SOURCE)
     assert both.name == "drawings-to-photos"
     assert both.paths[:6] == TARGET.paths
@@ -76,7 +76,7 @@ def test_labels_are_drawn_from_the_source_and_the_pool_is_the_target(pool: str) 
     assert not len(split.val)
 
 
-def test_fewer_labels_and_a_validation_part_are_the_sources_too() -> None:
+def test_a_label_fraction_and_a_validation_part_are_taken_from_the_source() -> None:
     both = adapt(TARGET, made("source", [0, 1] * 10, [TRAIN] * 20))
     split = draw_split(both, seed=0, label_fraction=0.8, val_fraction=0.25)
     assert np.bincount(both.labels[split.labelled]).tolist() == [6, 6]
@@ -87,7 +87,7 @@ def test_fewer_labels_and_a_validation_part_are_the_sources_too() -> None:
         draw_split(both, seed=0, num_labels=21)
 
 
-def test_validation_images_of_the_source_stay_and_those_of_the_target_do_not() -> None:
+def test_validation_images_of_the_source_are_kept_and_those_of_the_target_are_not() -> None:
     target = replace(TARGET, splits=np.array([TRAIN, TRAIN, VAL, VAL, TEST, TEST], np.int8))
     both = adapt(target, replace(SOURCE, splits=np.array([TRAIN, TRAIN, TRAIN, VAL, TEST, TRAIN], np.int8)))
     split = draw_split(both, seed=0)
@@ -97,7 +97,7 @@ def test_validation_images_of_the_source_stay_and_those_of_the_target_do_not() -
 
 
 @pytest.mark.parametrize(("before", "after"), [(6, 10), (12, 5)])
-def test_the_sources_images_come_to_the_targets_size_bicubically(before: int, after: int) -> None:
+def test_source_images_are_resized_bicubically_to_the_target_size(before: int, after: int) -> None:
     source = made("source", [0, 1, 0], [TRAIN] * 3, size=before, channels=3)
     source = replace(source, images=ArrayImages(pixels(source) // 2 + 64))  # so that nothing is clipped on the way
     both = adapt(made("target", [0, 1], [TRAIN, TEST], size=after, channels=3), source)
@@ -123,7 +123,7 @@ def test_classes_in_another_order_are_the_same_classes() -> None:
     assert both.labels[6:].tolist() == [1, 0, 0]
 
 
-def test_a_target_without_any_label_takes_the_sources_classes() -> None:
+def test_a_target_without_labels_takes_the_classes_of_the_source() -> None:
     both = adapt(made("target", [UNLABELLED] * 2, [TRAIN] * 2, classes=()), SOURCE)
     assert both.classes == ("a", "b")
     assert both.labels.tolist() == [UNLABELLED, UNLABELLED, 0, 1, 1, 0]
@@ -136,19 +136,19 @@ def test_a_target_without_any_label_takes_the_sources_classes() -> None:
         (("a", "b", "c", "d"), "'photos' has no class 'c', which 'source' has"),
     ],
 )
-def test_other_classes_are_refused_by_the_first_that_is_missing(classes: tuple[str, ...], words: str) -> None:
+def test_different_classes_are_refused_with_the_first_missing_one(classes: tuple[str, ...], words: str) -> None:
     with pytest.raises(UserError, match=words):
         adapt(TARGET, made("source", [0, 1], [TRAIN] * 2, classes=classes))
 
 
-def test_a_flip_must_be_harmless_in_both() -> None:
+def test_only_flips_that_preserve_the_label_in_both_are_kept() -> None:
     flips: list[Flip] = ["both", "horizontal"]
     target, source = (made(flip, [0, 1], [TRAIN] * 2, flip=flip) for flip in flips)
     assert adapt(target, source).flip == adapt(source, target).flip == "horizontal"
     assert adapt(target, SOURCE).flip == "none"
 
 
-def test_data_with_nothing_to_learn_from_are_refused() -> None:
+def test_data_without_training_images_or_labels_are_refused() -> None:
     tests = made("tests", [0, 1], [TEST] * 2)
     with pytest.raises(UserError, match="tests has no training image"):
         adapt(tests, SOURCE)
@@ -156,7 +156,7 @@ def test_data_with_nothing_to_learn_from_are_refused() -> None:
         adapt(TARGET, tests)
 
 
-def test_a_name_that_would_be_there_twice_is_refused() -> None:
+def test_a_duplicate_image_name_is_refused() -> None:
     paths = ("drawings/train/000000", *TARGET.paths[1:])
     with pytest.raises(UserError, match="photos has a folder 'drawings'"):
         adapt(replace(TARGET, paths=paths), SOURCE)

@@ -21,7 +21,7 @@ def test_a_folder_comes_before_a_known_name(tmp_path: Path, paint, monkeypatch: 
     assert read(CLASSES, "digits", root=tmp_path).paths == ("a.png",)
 
 
-def test_a_misspelt_name_explains_both_readings(tmp_path: Path) -> None:
+def test_a_misspelt_name_is_reported_as_folder_and_as_known_data_set(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read(CLASSES, "mnsit", root=tmp_path)
     assert str(caught.value) == (

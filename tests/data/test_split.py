@@ -1,4 +1,4 @@
-"""Which labels a run may see."""
+"""The draw of the labels that a run may use."""
 
 import numpy as np
 import pytest
@@ -20,18 +20,18 @@ def dataset(labels: list[int], splits: list[int] | None = None, classes: int = 3
 BALANCED = dataset([0, 1, 2] * 10)
 
 
-def test_labels_are_dealt_equally_to_the_classes() -> None:
+def test_labels_are_drawn_equally_from_the_classes() -> None:
     split = draw_split(BALANCED, seed=0, num_labels=6)
     assert sorted(BALANCED.labels[split.labelled].tolist()) == [0, 0, 1, 1, 2, 2]
 
 
-def test_a_class_with_few_labels_gives_what_it_has() -> None:
+def test_a_class_with_few_labels_gives_all_of_them() -> None:
     data = dataset([0] * 10 + [1] * 10 + [2])
     split = draw_split(data, seed=0, num_labels=9)
     assert np.bincount(data.labels[split.labelled]).tolist() == [4, 4, 1]
 
 
-def test_a_fraction_is_taken_of_each_class_and_is_at_least_one() -> None:
+def test_a_fraction_of_each_class_is_drawn_and_at_least_one_label() -> None:
     data = dataset([0] * 20 + [1] * 10 + [2])
     split = draw_split(data, seed=0, label_fraction=0.2)
     assert np.bincount(data.labels[split.labelled]).tolist() == [4, 2, 1]
@@ -51,21 +51,21 @@ def test_the_pool_is_all_training_images_or_those_without_a_label() -> None:
     assert len(without.pool) == 24
 
 
-def test_all_labels_leave_a_pool_of_all_images_and_none_without_a_label() -> None:
+def test_with_all_labels_drawn_the_pool_is_all_images_or_empty() -> None:
     split = draw_split(BALANCED, seed=0, label_fraction=1.0)
     assert split.labelled.tolist() == split.pool.tolist() == list(range(30))
     assert not len(split.unlabelled)
     assert not len(draw_split(BALANCED, seed=0, label_fraction=1.0, pool="unlabelled").pool)
 
 
-def test_validation_images_are_labelled_ones_and_in_neither_stream() -> None:
+def test_validation_images_are_labelled_and_never_trained_on() -> None:
     split = draw_split(BALANCED, seed=0, num_labels=12, val_fraction=0.25)
     assert len(split.val) == 3
     assert len(split.labelled) == 9
     assert not set(split.val) & (set(split.labelled) | set(split.pool))
 
 
-def test_test_images_are_in_no_other_part() -> None:
+def test_test_images_are_in_no_other_split() -> None:
     data = dataset([0, 1, 2] * 4, [TRAIN, TRAIN, TRAIN, TEST, TEST, VAL] * 2)
     split = draw_split(data, seed=0)
     assert split.test.tolist() == [3, 4, 9, 10]
@@ -82,6 +82,6 @@ def test_test_images_are_in_no_other_part() -> None:
         ([0, 1, 2] * 2, {"val_fraction": 0.9}, "without a labelled image"),
     ],
 )
-def test_impossible_wishes_are_refused(labels: list[int], asked: dict, words: str) -> None:
+def test_impossible_numbers_of_labels_are_refused(labels: list[int], asked: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         draw_split(dataset(labels), seed=0, **asked)

@@ -1,4 +1,4 @@
-"""True boxes: from which file they are read, where they lie in their images, and what is wrong with them."""
+"""True boxes: the file they are read from, their places in the images, and their faults."""
 
 import tarfile
 from collections.abc import Callable
@@ -22,14 +22,14 @@ from fewlabels.options import TrainOptions
 
 @pytest.fixture
 def pictures(tmp_path: Path, paint: Callable[..., Path]) -> Path:
-    """Two cats and a dog of 80 x 60; the folder."""
+    """Return a folder of two cats and a dog of 80 x 60."""
     for path in ("cat/1.png", "cat/2.png", "dog/3.png"):
         paint(path, size=(80, 60))
     return tmp_path / "data"
 
 
 def boxes_of(folder: Path, text: str, **options: object) -> TrueBoxes:
-    """What a ``boxes.csv`` of that text says."""
+    """Return the boxes of a ``boxes.csv`` with this text."""
     (folder / "boxes.csv").write_text(text)
     found = read_boxes(read(CLASSES, str(folder)), TrainOptions(data=str(folder), **options))  # type: ignore[arg-type]
     assert found is not None
@@ -56,7 +56,7 @@ def test_a_box_turns_with_its_image(pictures: Path) -> None:
     np.testing.assert_allclose(boxes.corners, [[0, 0, 1, 0.25]])
 
 
-def test_boxes_of_some_images_are_numbered_by_their_places() -> None:
+def test_boxes_of_some_images_are_numbered_by_position() -> None:
     corners = np.arange(16).reshape(4, 4) / 16
     boxes = TrueBoxes(np.array([0, 2, 2, 5]), corners).of(np.array([5, 7, 2]))
     assert boxes.row.tolist() == [0, 2, 2]
@@ -67,7 +67,7 @@ def test_a_folder_without_boxes_has_none(pictures: Path) -> None:
     assert read_boxes(read(CLASSES, str(pictures)), TrainOptions(data=str(pictures))) is None
 
 
-def test_the_named_file_goes_before_the_folders_and_that_before_the_labels(tmp_path: Path, pictures: Path) -> None:
+def test_boxes_come_from_the_named_file_then_boxes_csv_then_the_labels(tmp_path: Path, pictures: Path) -> None:
     (pictures / "labels.csv").write_text(
         "path,label,x0,y0,x1,y1\ncat/1.png,cat,0,0,1,1\ncat/2.png,cat,,,,\ndog/3.png,dog,2,2,3,3\n"
     )
@@ -162,7 +162,7 @@ def test_more_faults_are_counted_and_the_first_row_is_named(pictures: Path) -> N
         ("path,x0,y0,x1,y1,y1\ncat/1.png,1,2,3,4,5\n", "column 'y1' is there twice"),
     ],
 )
-def test_a_file_without_the_columns_is_refused_whatever_is_to_be_skipped(pictures: Path, text: str, words: str) -> None:
+def test_a_file_without_the_columns_is_refused_even_with_skip_bad(pictures: Path, text: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         boxes_of(pictures, text, skip_bad=True)
 
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_there_is_named(pictures: Path) -> None:
         read_boxes(read(CLASSES, str(pictures)), TrainOptions(data=str(pictures), boxes="none.csv"))
 
 
-def test_a_box_that_is_out_by_no_more_than_a_pixel_is_clipped(pictures: Path) -> None:
+def test_a_box_that_reaches_out_by_at_most_a_pixel_is_clipped(pictures: Path) -> None:
     boxes = boxes_of(pictures, "path,x0,y0,x1,y1\ncat/1.png,-1,-0.5,80.7,61\n")
     assert (boxes.corners.tolist(), boxes.notes) == ([[0, 0, 1, 1]], ())
 
@@ -182,7 +182,7 @@ def test_a_box_without_area_is_kept(pictures: Path) -> None:
     assert in_pixels(boxes) == [[10, 20, 10, 40], [79, 59, 79, 59]]
 
 
-def test_a_row_with_four_empty_cells_says_that_there_is_no_box(pictures: Path) -> None:
+def test_a_row_with_four_empty_cells_means_no_box(pictures: Path) -> None:
     assert len(boxes_of(pictures, "path,x0,y0,x1,y1\ncat/1.png,,,,\n")) == 0
 
 
@@ -202,7 +202,7 @@ def test_a_box_of_an_image_that_was_left_out_is_no_fault(pictures: Path) -> None
 
 @pytest.fixture
 def cub(tmp_path: Path, paint: Callable[..., Path]) -> Path:
-    """Three birds of 80 x 60 in the official form; the folder of the lists."""
+    """Return the folder of official lists of three birds of 80 x 60."""
     folder = tmp_path / "data/CUB_200_2011"
     images = [f"001.Albatross/{number}.jpg" for number in (1, 2, 3)]
     for path in images:
@@ -218,7 +218,7 @@ def cub(tmp_path: Path, paint: Callable[..., Path]) -> Path:
     return folder
 
 
-def test_cub_says_corner_and_extent_and_its_boxes_are_clipped_with_a_note(cub: Path) -> None:
+def test_cub_boxes_are_read_as_corner_and_size_and_clipped_with_a_note(cub: Path) -> None:
     options = TrainOptions(data="CUB200", root=str(cub.parent))
     boxes = read_boxes(read(CLASSES, "cub200", root=cub.parent), options)
     assert boxes is not None
@@ -253,8 +253,8 @@ def test_other_known_data_sets_have_none() -> None:
 
 
 @pytest.mark.data
-def test_the_boxes_of_the_true_birds_lie_inside(tmp_path: Path, shared_data: Path) -> None:
-    """2,889 boxes, one per image; the first is the one in the list."""
+def test_the_boxes_of_the_real_birds_are_inside_their_images(tmp_path: Path, shared_data: Path) -> None:
+    """There are 2,889 boxes, one per image; the first is as in the list."""
     with tarfile.open(shared_data / "cub50.tar") as archive:
         archive.extractall(tmp_path, filter="data")
     folder = tmp_path / "cub50"

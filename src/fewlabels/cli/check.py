@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from fewlabels.cli.parser import Parser
-from fewlabels.methods.catalogue import task_names
 
 _WITH_BOXES = ("classify", "localize")
 """Tasks whose data may have true boxes."""
@@ -12,8 +11,10 @@ _WITH_BOXES = ("classify", "localize")
 def arguments(parser: Parser) -> None:
     """Add the data, and where their labels and boxes are."""
     parser.add_argument("data", metavar="DATA", help="a folder of images, or the name of a known data set")
-    parser.add_argument("--labels", metavar="CSV", help="CSV as for train (default: labels.csv in the folder)")
-    parser.add_argument("--task", choices=list(task_names()), help="default: guessed from the data")
+    parser.add_argument("--labels", metavar="CSV", help="CSV with the labels (default: labels.csv in the folder)")
+    parser.add_argument(
+        "--task", metavar="NAME", help="classify, multilabel, localize, or a task of another package (default: guessed)"
+    )
     parser.add_argument("--boxes", metavar="CSV", help="localize: true boxes (default: boxes.csv in the folder)")
     parser.add_argument("--root", metavar="PATH", default=".", help="directory of the known data sets")
 

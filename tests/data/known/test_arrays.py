@@ -1,4 +1,4 @@
-"""Known data sets: real ones where they are at hand, and tiny ones written in the official formats."""
+"""Known data sets in memory: real ones where they are available, and tiny ones in the official formats."""
 
 import gzip
 import struct
@@ -85,7 +85,7 @@ def test_mnist_in_its_idx_files(tmp_path: Path, folder: str, end: str) -> None:
 
 
 def planes(images: np.ndarray, order: str = "C") -> list[bytes]:
-    """Each image as its R, G and B planes, row by row ("C") or column by column ("F")."""
+    """Return each image as its R, G and B planes, row by row ("C") or column by column ("F")."""
     return [b"".join(image[:, :, c].tobytes(order) for c in range(3)) for image in images]  # type: ignore[arg-type]
 
 
@@ -221,7 +221,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, file: str, content: 
 
 
 @pytest.mark.parametrize("name", [name for name in known_names(CLASSES) if name not in ("digits", "digit-scenes")])
-def test_missing_files_are_named_with_the_way_out(tmp_path: Path, name: str) -> None:
+def test_missing_files_are_named_with_a_remedy(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError) as caught:
         load(name, tmp_path)
     assert str(tmp_path) in str(caught.value)

@@ -32,7 +32,7 @@ def save(folder: Path, part: str, images: tuple[int, ...], annotations: list, ca
 
 @pytest.fixture
 def coco(tmp_path: Path, paint) -> Path:
-    """A cat twice and a crowd in image 9, nothing in image 4; a car in image 7."""
+    """Return a folder with two cats and a crowd in image 9, nothing in image 4 and a car in image 7."""
     for part, images in (("train2014", (9, 4)), ("val2014", (7,))):
         for image in images:
             paint(f"coco/{part}/COCO_{part}_{image:012d}.jpg", size=(90, 80))
@@ -42,7 +42,7 @@ def coco(tmp_path: Path, paint) -> Path:
 
 
 @pytest.mark.parametrize("folder", [".", "coco"])
-def test_annotations_become_marks_with_classes_by_number_and_images_in_the_files_order(coco: Path, folder: str) -> None:
+def test_annotations_become_marks_and_keep_the_order_of_the_file(coco: Path, folder: str) -> None:
     dataset = read(MARKS, "coco2014", root=coco / folder)
     assert (dataset.name, dataset.classes) == ("coco2014", ("person", "car", "cat"))
     assert dataset.paths == (
@@ -71,13 +71,13 @@ def test_impossible_annotations_are_named(coco: Path, annotations: list, categor
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"images": [', b"\xff\xfe"])
-def test_a_file_that_is_none_is_named(coco: Path, content: bytes) -> None:
+def test_a_damaged_file_is_named(coco: Path, content: bytes) -> None:
     (coco / "coco/annotations/instances_train2014.json").write_bytes(content)
     with pytest.raises(UserError, match=r"instances_train2014\.json' is damaged"):
         read(MARKS, "coco2014", root=coco)
 
 
-def test_missing_files_are_named_with_the_way_out(coco: Path, tmp_path: Path) -> None:
+def test_missing_files_are_named_with_a_remedy(coco: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"instances_train2014\.json' for the data set 'coco2014'; .*--root"):
         read(MARKS, "coco2014", root=tmp_path / "elsewhere")
     (coco / "coco/annotations/instances_val2014.json").unlink()

@@ -1,4 +1,4 @@
-"""Known data sets of several labels per image."""
+"""The known data set ``digit-scenes``, and the names of known data sets with several labels per image."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from fewlabels.errors import UserError
 
 @pytest.fixture(scope="module")
 def scenes() -> Iterator[tuple[Dataset, list[int]]]:
-    """The data set with every fiftieth of its scenes, and how many it asked for."""
+    """Return the data set with a fiftieth of its scenes, and the numbers of scenes it asked for."""
     asked = []
 
     def draw(count: int, *rest: Any) -> Scenes:
@@ -56,7 +56,7 @@ def test_the_summary_of_a_check_counts_marks(scenes: tuple[Dataset, list[int]]) 
 
 
 @pytest.mark.parametrize("name", [name for name in known_names(MARKS) if name != "digit-scenes"])
-def test_missing_files_are_named_with_the_way_out(tmp_path: Path, name: str) -> None:
+def test_missing_files_are_named_with_a_remedy(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=rf"{tmp_path}.*'{name}'.*--root") as caught:
         read(MARKS, name, root=tmp_path)
     assert "\n" not in str(caught.value)

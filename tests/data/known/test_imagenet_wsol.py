@@ -19,7 +19,7 @@ FIRST, SECOND = VAL
 
 @pytest.fixture
 def imagenet(tmp_path: Path, paint: Callable[..., Path]) -> Path:
-    """Two images of 80 x 60 for training and two of the official validation part; the root."""
+    """Return a root with two training images of 80 x 60 and two of the official validation part."""
     for path in (*TRAIN, *VAL):
         paint(path, size=(80, 60))
     root = tmp_path / "data"
@@ -54,7 +54,7 @@ def test_the_official_validation_part_is_test_and_the_classes_are_wnids(imagenet
     }
 
 
-def test_images_of_test_have_boxes_and_some_have_several(imagenet: Path) -> None:
+def test_test_images_have_one_or_several_boxes(imagenet: Path) -> None:
     boxes = boxes_in(imagenet)
     assert boxes.row.tolist() == [2, 2, 3]
     assert boxes.corners.tolist() == [[0.1, 0.1, 0.2, 0.2], [0.5, 0.5, 1, 1], [0, 0, 0.5, 1]]
@@ -94,7 +94,7 @@ def test_a_list_that_is_not_what_its_name_says_is_named(imagenet: Path, name: st
         boxes_in(imagenet)
 
 
-def test_such_a_list_may_be_named_for_the_birds_whose_images_lie_a_folder_deeper(
+def test_a_list_of_the_same_form_may_be_given_for_cub_whose_paths_begin_with_images(
     tmp_path: Path, paint: Callable[..., Path]
 ) -> None:
     for path in ("images/001.Albatross/1.jpg", "images/001.Albatross/2.jpg"):

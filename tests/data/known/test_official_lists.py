@@ -1,4 +1,4 @@
-"""CUB-200-2011 and Stanford Cars: tiny ones in the official form, looked at like any folder of images."""
+"""CUB-200-2011 and Stanford Cars: a few images in the official form, checked like any folder."""
 
 import shutil
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from fewlabels.errors import UserError
 
 BIRDS = ("001.Black_footed_Albatross", "002.Laysan_Albatross")
 CARS = ("Volvo C30 Hatchback 2012", "AM General Hummer SUV 2000", "Ram C/V Cargo Van Minivan 2012")
-"""Not in alphabetical order, and there is no image of the last."""
+"""Not in alphabetical order; there is no image of the last."""
 
 
 def rows(dataset: Dataset) -> dict[str, tuple[str, str]]:
@@ -30,7 +30,7 @@ def rows(dataset: Dataset) -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def cub(tmp_path: Path, paint: Callable[..., Path]) -> Path:
-    """Two birds of two kinds, one for training and one for test of each; the folder that holds the lists."""
+    """Return the folder of the lists of two kinds of birds, each with a training and a test image."""
     folder = tmp_path / "data/CUB_200_2011"
     images = [f"{kind}/Bird_{number}.jpg" for kind in BIRDS for number in (7, 8)]
     for path in images:
@@ -47,7 +47,7 @@ def cub(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 
 def annotations(**columns: list) -> np.ndarray:
-    """A MATLAB struct array, a struct of matrices per image."""
+    """Return a MATLAB struct array: a struct of matrices per image."""
     table = np.empty((1, len(next(iter(columns.values())))), [(name, object) for name in columns])
     for name, values in columns.items():
         for number, value in enumerate(values):
@@ -78,7 +78,7 @@ def devkit(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 
 def single(folder: Path, **change: Any) -> None:
-    """Stanford Cars as one list and one folder, which ``change`` spoils."""
+    """Write Stanford Cars as one list, with the changes made to it."""
     columns = {"relative_im_path": [f"car_ims/00000{n}.jpg" for n in (1, 2, 3)], **boxes(3)}
     columns |= {"class": [2, 1, 1], "test": [0, 0, 1]}
     columns |= {name: value for name, value in change.items() if name in columns}
@@ -127,7 +127,7 @@ def test_cars_in_the_devkit_keep_the_official_order_of_classes(devkit: Path) -> 
     }
 
 
-def test_the_test_list_may_lie_beside_the_devkit(devkit: Path) -> None:
+def test_the_test_list_may_be_next_to_the_devkit(devkit: Path) -> None:
     name = "cars_test_annos_withlabels.mat"
     (devkit / "devkit" / name).rename(devkit / name)
     assert len(read(CLASSES, "cars", root=devkit)) == 3
@@ -181,7 +181,7 @@ def test_images_that_no_list_names_are_not_used(cub: Path, paint: Callable[..., 
     assert dataset.notes == ("1 images that the official lists do not name are not used",)
 
 
-def test_images_that_were_looked_at_are_remembered(cub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_decoded_once(cub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = read(CLASSES, "cub200", root=cub)
     monkeypatch.setattr(scan, "decode", lambda path: pytest.fail(f"{path} is decoded again"))
     assert read(CLASSES, "cub200", root=cub).paths == first.paths
@@ -209,13 +209,13 @@ def test_a_list_that_is_not_what_its_name_says_is_named(cub: Path, name: str, te
 
 @pytest.mark.parametrize("content", [b"", b"words", b"MATLAB 5.0 MAT-file" + b" " * 105 + b"\0\1IM" + b"\xff" * 64])
 @pytest.mark.parametrize("name", ["cars_meta", "cars_train_annos", "cars_test_annos_withlabels"])
-def test_a_matlab_file_that_is_none_is_named(devkit: Path, name: str, content: bytes) -> None:
+def test_a_file_that_is_not_matlab_is_named(devkit: Path, name: str, content: bytes) -> None:
     (devkit / f"devkit/{name}.mat").write_bytes(content)
     with pytest.raises(UserError, match=rf"{name}\.mat' is damaged"):
         read(CLASSES, "cars", root=devkit)
 
 
-def test_a_truncated_matlab_file_is_named_wherever_it_ends(devkit: Path) -> None:
+def test_a_matlab_file_truncated_anywhere_is_named(devkit: Path) -> None:
     file = devkit / "devkit/cars_train_annos.mat"
     whole = file.read_bytes()
     for end in range(0, len(whole) - 8, 97):
@@ -224,7 +224,7 @@ def test_a_truncated_matlab_file_is_named_wherever_it_ends(devkit: Path) -> None
             read(CLASSES, "cars", root=devkit)
 
 
-def test_the_test_list_without_classes_will_not_do(devkit: Path) -> None:
+def test_the_test_list_without_classes_is_refused(devkit: Path) -> None:
     test = annotations(**boxes(1), fname=["00001.jpg"])
     savemat(devkit / "devkit/cars_test_annos_withlabels.mat", {"annotations": test})
     with pytest.raises(UserError, match=r"cars_test_annos_withlabels\.mat' is damaged or not what.*class"):
@@ -249,7 +249,7 @@ def test_impossible_annotations_are_named(car_ims: Path, change: dict, words: st
 
 
 @pytest.mark.parametrize("path", ["../000001.jpg", "/etc/passwd", "car_ims/../../x.jpg"])
-def test_a_path_out_of_the_folder_is_a_fault(car_ims: Path, path: str) -> None:
+def test_a_path_that_leads_out_of_the_folder_is_a_fault(car_ims: Path, path: str) -> None:
     single(car_ims, relative_im_path=[path, "car_ims/000002.jpg", "car_ims/000003.jpg"])
     with pytest.raises(DataFaults, match=r"cars_annos\.mat row 1: .*(leads out|absolute)"):
         read(CLASSES, "cars", root=car_ims)

@@ -1,4 +1,4 @@
-"""Open Images V3 in its official CSVs, with those of its images that are there."""
+"""Open Images V3 in its official CSVs, with a few of its images."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ MACHINE = {"train": "aa,machine,/m/2,0.9\naa,machine,/m/3,0.7\nbb,machine,/m/1,0
 
 @pytest.fixture
 def images(tmp_path: Path, paint) -> Path:
-    """Images aa and bb for training; zz is in the lists alone, class /m/9 cannot be trained."""
+    """Return a root with training images aa and bb; zz is only in the lists, class /m/9 is not trainable."""
     root = tmp_path / "data"
     for path in ("train/aa.jpg", "train/bb.jpg", "validation/cc.jpg", "test/dd.jpg"):
         paint(path, size=(90, 80))
@@ -34,25 +34,25 @@ def images(tmp_path: Path, paint) -> Path:
     return root
 
 
-def test_verified_labels_come_before_the_machines_which_only_training_images_have(images: Path) -> None:
+def test_verified_labels_override_machine_labels_of_training_images(images: Path) -> None:
     dataset = read(MARKS, "openimages", root=images)
     assert dataset.paths == ("train/aa.jpg", "train/bb.jpg", "validation/cc.jpg", "test/dd.jpg")
     assert dataset.splits.tolist() == [TRAIN, TRAIN, VAL, TEST]
     assert dataset.labels.tolist() == [[1, -1, 1], [0, 0, 0], [0, 1, 0], [-1, 0, 0]]
 
 
-def test_classes_have_their_names_and_equal_names_their_codes(images: Path) -> None:
+def test_classes_have_names_and_equal_names_get_their_codes(images: Path) -> None:
     assert read(MARKS, "openimages", root=images).classes == ("Lemon, lime", "Cat (/m/2)", "Cat (/m/3)")
     (images / "2017_11/class-descriptions.csv").unlink()
     assert read(MARKS, "openimages", root=images).classes == ("/m/1", "/m/2", "/m/3")
 
 
-def test_without_the_machines_file_there_are_verified_labels_alone(images: Path) -> None:
+def test_without_machine_labels_only_verified_labels_are_known(images: Path) -> None:
     (images / "2017_11/train/annotations-machine.csv").unlink()
     assert read(MARKS, "openimages", root=images).labels[0].tolist() == [1, -1, 0]
 
 
-def test_images_may_lie_beside_the_lists_and_a_split_may_be_left_out(images: Path) -> None:
+def test_images_may_be_next_to_the_lists_and_a_split_may_be_missing(images: Path) -> None:
     for part in ("train", "test"):
         for file in (images / part).iterdir():
             file.rename(images / "2017_11" / part / file.name)
@@ -77,7 +77,7 @@ def test_a_damaged_list_is_named(images: Path, text: str, words: str) -> None:
         read(MARKS, "openimages", root=images)
 
 
-def test_what_is_missing_is_named_with_the_way_out(images: Path, tmp_path: Path) -> None:
+def test_missing_lists_and_images_are_named_with_a_remedy(images: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"classes-trainable\.txt' for the data set 'openimages'; .*--root"):
         read(MARKS, "openimages", root=tmp_path / "elsewhere")
     (images / "2017_11/train/annotations-human.csv").unlink()

@@ -1,4 +1,4 @@
-"""Digit scenes: what is in them, where, and that the splits share nothing."""
+"""Digit scenes: their digits and boxes, and that the splits share nothing."""
 
 from types import SimpleNamespace
 from typing import Literal
@@ -24,7 +24,7 @@ def scenes() -> Scenes:
 
 @pytest.fixture(scope="module")
 def changed(scenes: Scenes) -> np.ndarray:
-    """(N, S, S) bool: the pixels that the digits changed."""
+    """Return which pixels the digits changed, (N, S, S) bool."""
     return (scenes.pixels != draw_scenes(200, 3, "train", BACKGROUND_ONLY).pixels).any(3)
 
 
@@ -48,7 +48,7 @@ def test_nothing_is_painted_outside_the_boxes(scenes: Scenes, changed: np.ndarra
 
 
 @pytest.mark.parametrize("size", [16, 64, 160])
-def test_a_box_lies_inside_and_is_tight_but_for_the_faintest_ink(size: int) -> None:
+def test_a_box_is_inside_the_scene_and_tight_to_a_pixel(size: int) -> None:
     one = draw_scenes(60, 5, "test", size=size)
     changed = (one.pixels != draw_scenes(60, 5, "test", BACKGROUND_ONLY, size).pixels).any(3)
     for own, ((_, *box),) in zip(changed, one.boxes, strict=True):
@@ -59,7 +59,7 @@ def test_a_box_lies_inside_and_is_tight_but_for_the_faintest_ink(size: int) -> N
         np.testing.assert_allclose(painted, box, atol=1)
 
 
-def test_a_digit_can_be_told_from_what_is_behind_it() -> None:
+def test_a_digit_differs_clearly_from_its_background() -> None:
     one, background = (
         draw_scenes(200, 3, "train", digits).pixels.astype(float) for digits in ((1, 1), BACKGROUND_ONLY)
     )
@@ -90,21 +90,21 @@ def test_a_scene_does_not_depend_on_how_many_are_drawn(scenes: Scenes) -> None:
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_splits_share_no_digit(split: Literal["train", "test"], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With bars for digits: every fourth one lies, the others stand."""
-    lying, standing = np.zeros((8, 8)), np.zeros((8, 8))
-    lying[3:5], standing[:, 3:5] = 16, 16
-    images = np.stack([lying if row % 4 == 3 else standing for row in range(400)]).reshape(-1, 64)
+    """Bars instead of digits: every fourth is horizontal, the others are vertical."""
+    horizontal, vertical = np.zeros((8, 8)), np.zeros((8, 8))
+    horizontal[3:5], vertical[:, 3:5] = 16, 16
+    images = np.stack([horizontal if row % 4 == 3 else vertical for row in range(400)]).reshape(-1, 64)
     labels = np.arange(400) // 4 % 10
     monkeypatch.setattr("sklearn.datasets.load_digits", lambda return_X_y: (images, labels))
-    lies = [x1 - x0 > y1 - y0 for boxes in draw_scenes(50, 1, split, (1, 3)).boxes for _, x0, y0, x1, y1 in boxes]
-    assert set(lies) == {split == "test"}
+    wide = [x1 - x0 > y1 - y0 for boxes in draw_scenes(50, 1, split, (1, 3)).boxes for _, x0, y0, x1, y1 in boxes]
+    assert set(wide) == {split == "test"}
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_the_splits_share_no_pixel_of_a_photograph(
     split: Literal["train", "test"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With photographs that are red in the training part and blue in the other."""
+    """Photographs that are red in the training part and blue in the other."""
     photograph = np.zeros((427, 640, 3), np.uint8)
     photograph[:, :384, 0], photograph[:, 384:, 2] = 255, 255
     monkeypatch.setattr("sklearn.datasets.load_sample_images", lambda: SimpleNamespace(images=[photograph, photograph]))
@@ -133,7 +133,7 @@ def test_the_known_data_set_has_one_digit_per_image_and_must_not_be_mirrored(dat
 
 
 def test_the_known_data_sets_labels_are_the_digits_of_its_scenes(dataset: Dataset) -> None:
-    """The mean image of what the digits 0 and 1 change differs as they do: a 0 is empty in the middle."""
+    """A 0 is empty in the middle and a 1 is not, and so are the mean images of what they change."""
     assert isinstance(dataset.images, ArrayImages)
     drawn = draw_scenes(1500, 0, "train")
     ink = np.zeros((10, 2))

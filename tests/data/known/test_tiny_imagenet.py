@@ -1,4 +1,4 @@
-"""Tiny-ImageNet: a tiny one in the official form."""
+"""Tiny-ImageNet: a few images in the official form."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ WNIDS = ("n02124075", "n04067472", "n04540053")
 
 @pytest.fixture
 def tiny(tmp_path: Path, paint: Callable[..., Path]) -> Path:
-    """Two training images and one of val for each of three classes; the folder that holds them all."""
+    """Return a folder with two training images and one of val for each of three classes."""
     folder = tmp_path / "data/tiny-imagenet-200"
     val = []
     for number, wnid in enumerate(WNIDS):
@@ -39,7 +39,7 @@ def tiny(tmp_path: Path, paint: Callable[..., Path]) -> Path:
 
 
 @pytest.mark.parametrize("root", ["..", "."], ids=["the folder above", "the folder itself"])
-def test_val_is_the_test_split_and_the_classes_are_words_in_the_order_of_the_wnids(tiny: Path, root: str) -> None:
+def test_val_is_the_test_split_and_classes_keep_the_order_of_the_wnids(tiny: Path, root: str) -> None:
     dataset = read(CLASSES, "tiny-imagenet", root=tiny / root)
     assert (dataset.name, dataset.flip, dataset.notes) == ("tiny-imagenet", "horizontal", ())
     assert dataset.classes == ("Egyptian cat", "reel", "volleyball")
@@ -50,7 +50,7 @@ def test_val_is_the_test_split_and_the_classes_are_words_in_the_order_of_the_wni
     )
 
 
-def test_classes_of_the_same_word_are_told_apart_by_their_wnids(tiny: Path) -> None:
+def test_classes_with_the_same_word_get_their_wnids(tiny: Path) -> None:
     (tiny / "words.txt").write_text("n02124075\tcrane, a bird\nn04067472\tCrane\nn04540053\tdam, dike\n")
     assert read(CLASSES, "tiny-imagenet", root=tiny).classes == ("crane (n02124075)", "Crane (n04067472)", "dam")
 

@@ -42,20 +42,20 @@ def test_classes_may_be_synsets(genome: Path) -> None:
     assert read(MARKS, "visual-genome", root=genome).labels.tolist() == [[1], [-1], [1]]
 
 
-def test_the_first_version_of_the_file_numbers_its_images_otherwise(genome: Path) -> None:
+def test_the_first_version_of_the_file_calls_image_numbers_id(genome: Path) -> None:
     found = [entry(image, ("tree", ""), key="id") for image in (5, 6, 7)]
     (genome / "visual-genome/objects.json").write_text(json.dumps(found))
     assert (read(MARKS, "visual-genome", root=genome).labels[:, 0] == 1).all()
 
 
-def test_without_a_list_of_test_images_all_are_for_training_and_it_says_so(genome: Path) -> None:
+def test_without_a_list_of_test_images_all_are_for_training_with_a_note(genome: Path) -> None:
     (genome / "visual-genome/test.txt").unlink()
     dataset = read(MARKS, "visual-genome", root=genome)
     assert dataset.splits.tolist() == [TRAIN] * 3
     assert "without 'test.txt'" in dataset.notes[0]
 
 
-def test_the_list_of_classes_is_the_users_to_give(genome: Path) -> None:
+def test_a_missing_list_of_classes_is_explained(genome: Path) -> None:
     (genome / "visual-genome/categories.txt").unlink()
     with pytest.raises(UserError, match=r"categories\.txt' for the data set 'visual-genome' .*not public.*--root"):
         read(MARKS, "visual-genome", root=genome)

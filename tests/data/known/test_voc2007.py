@@ -13,12 +13,12 @@ from fewlabels.data.read import read
 from fewlabels.errors import UserError
 
 IMAGES = {"trainval": ("000012", "000005"), "test": ("000001",)}
-"""Not in order, which is kept."""
+"""Not sorted: the order of the lists is kept."""
 
 
 @pytest.fixture
 def voc(tmp_path: Path, paint) -> Path:
-    """A car in 000012, difficult ones in 000005, a cat in 000001; the folder above VOCdevkit."""
+    """Return the folder above VOCdevkit: a car in 000012, difficult cars in 000005, a cat in 000001."""
     folder = tmp_path / "data/VOCdevkit/VOC2007"
     (folder / "ImageSets/Main").mkdir(parents=True)
     for split, images in IMAGES.items():
@@ -36,14 +36,14 @@ def listing(voc: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("folder", [".", "VOCdevkit", "VOCdevkit/VOC2007"])
-def test_trainval_is_for_training_and_test_for_test_in_the_order_of_the_lists(voc: Path, folder: str) -> None:
+def test_trainval_is_for_training_and_the_order_of_the_lists_is_kept(voc: Path, folder: str) -> None:
     dataset = read(MARKS, "voc2007", root=voc / folder)
     assert (dataset.name, dataset.classes, dataset.flip) == ("voc2007", VOC, "horizontal")
     assert dataset.paths == tuple(f"JPEGImages/{image}.jpg" for image in ("000012", "000005", "000001"))
     assert dataset.splits.tolist() == [TRAIN, TRAIN, TEST]
 
 
-def test_a_class_is_present_absent_or_where_all_are_difficult_unknown(voc: Path) -> None:
+def test_a_class_with_only_difficult_objects_is_unknown(voc: Path) -> None:
     labels = read(MARKS, "VOC2007", root=voc).labels
     for row, name, mark in ((0, "car", PRESENT), (1, "car", UNKNOWN), (2, "cat", PRESENT)):
         expected = [ABSENT] * 20
@@ -72,7 +72,7 @@ def test_a_damaged_list_is_named(voc: Path, name: str, text: str, words: str) ->
         read(MARKS, "voc2007", root=voc)
 
 
-def test_a_missing_part_is_named_with_the_way_out(voc: Path, tmp_path: Path) -> None:
+def test_a_missing_part_is_named_with_a_remedy(voc: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"aeroplane_trainval\.txt' for the data set 'voc2007'; .*--root"):
         read(MARKS, "voc2007", root=tmp_path / "elsewhere")
     listing(voc, "sofa_test").unlink()

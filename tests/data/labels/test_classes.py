@@ -1,4 +1,4 @@
-"""Labels from a CSV: what people and spreadsheets write is read, and what is wrong is named with its row."""
+"""Class labels from a CSV as people and spreadsheets write it; faults are named with their row."""
 
 from pathlib import Path
 
@@ -135,7 +135,7 @@ def test_other_columns_are_noted_and_reserved_ones_are_not(read) -> None:
     assert [str(note) for note in labels.notes] == ["labels.csv: not used: column 'caption'"]
 
 
-def test_a_note_warns_of_labels_that_look_like_no_label(read) -> None:
+def test_labels_that_look_like_a_missing_label_are_noted(read) -> None:
     labels = read("path,label\na.png,-1\nb.png,cat\n")
     assert table(labels)["a.png"] == ("-1", TRAIN)
     assert "'-1' is read as the name of a class" in str(labels.notes[0])
@@ -176,7 +176,7 @@ def test_labels_that_a_person_gave_are_not_noted(read, content: str) -> None:
     assert exported(read, content) == []
 
 
-def test_a_csv_that_is_not_there_is_a_user_error(tmp_path: Path) -> None:
+def test_a_missing_csv_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read the labels"):
         CLASSES.read_csv(tmp_path / "none.csv", FILES)
 

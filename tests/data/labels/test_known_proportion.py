@@ -11,7 +11,7 @@ RNG = np.random.default_rng(0)
 LABELS = np.where(RNG.random((400, 20)) < 0.2, 1, -1).astype(np.int8)
 
 
-def test_seed_0_keeps_what_the_legacy_generator_says() -> None:
+def test_seed_0_keeps_the_marks_that_the_legacy_generator_draws() -> None:
     kept = drop_marks(np.ones((2, 5), np.int8), 0.5, 0) != UNKNOWN
     assert kept.astype(int).tolist() == [[0, 0, 0, 0, 1], [0, 1, 0, 0, 1]]
 
@@ -50,6 +50,6 @@ def test_the_seed_decides_and_numpys_global_generator_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("proportion", "seed"), [(0, 0), (-0.1, 0), (1.01, 0), (float("nan"), 0), (0.5, -1), (0.5, 2**32)]
 )
-def test_impossible_wishes_are_user_errors(proportion: float, seed: int) -> None:
+def test_values_out_of_range_are_user_errors(proportion: float, seed: int) -> None:
     with pytest.raises(UserError, match=r"--known-proportion|--label-seed"):
         drop_marks(LABELS, proportion, seed)

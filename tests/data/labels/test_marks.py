@@ -1,4 +1,4 @@
-"""A folder of images with a CSV of marks: what becomes data, what is wrong with it, and what is odd."""
+"""A folder of images with a CSV of marks: its data set, its faults and its notes."""
 
 import shutil
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_folder_and_its_csv_become_marks_for_every_class_and_image(data: Path)
     assert dataset.flip == "horizontal"
 
 
-def test_the_csv_may_lie_elsewhere_and_one_is_needed(data: Path, tmp_path: Path) -> None:
+def test_the_csv_may_be_elsewhere_and_one_is_needed(data: Path, tmp_path: Path) -> None:
     (data / "labels.csv").rename(tmp_path / "my.csv")
     assert read(MARKS, str(data), tmp_path / "my.csv", Path()).labels[0].tolist() == [PRESENT, ABSENT]
     with pytest.raises(UserError, match=r"no 'labels\.csv' in .*--labels"):
@@ -95,7 +95,7 @@ def test_a_class_that_is_only_ever_present_is_noted(data: Path) -> None:
     assert notes(data, csv) == ["class 'dog' is only ever present in training"]
 
 
-def test_positives_alone_are_warned_about(data: Path) -> None:
+def test_marks_that_are_all_positive_are_noted(data: Path) -> None:
     csv = "path,split,cat,dog\na.png,,1,\nb.png,,,1\nc.png,,1,1\nt.png,test,1,1\n"
     (note,) = notes(data, csv)
     assert "every known training label says 'present'" in note
@@ -124,7 +124,7 @@ def test_check_says_how_much_is_known(data: Path) -> None:
     assert lines[-1] == "no faults"
 
 
-def test_a_name_that_is_no_known_data_set_of_this_task_gets_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_name_gets_the_nearest_known_data_set(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'voc2007'"):
         read(MARKS, "voc207", root=tmp_path)
     with pytest.raises(UserError, match="has its own labels"):
@@ -140,9 +140,9 @@ def test_the_benchmark_csv_is_read_as_it_is(shared_data: Path) -> None:
     assert is_marks_csv(file)
     assert (marks.faults, marks.notes, len(marks.classes)) == ([], [], 20)
     assert marks.classes[18] == "train"  # a class, not the split
-    all_marks = np.stack([told.label for told in marks.images.values()])
+    all_marks = np.stack([found.label for found in marks.images.values()])
     assert (all_marks == UNKNOWN).sum() == 163  # only difficult objects
-    assert [sum(told.split == split for told in marks.images.values()) for split in (TRAIN, TEST)] == [800, 365]
+    assert [sum(found.split == split for found in marks.images.values()) for split in (TRAIN, TEST)] == [800, 365]
 
 
 def test_the_benchmark_boxes_make_a_long_csv_of_the_same_positives(shared_data: Path, tmp_path: Path) -> None:
@@ -153,9 +153,9 @@ def test_the_benchmark_boxes_make_a_long_csv_of_the_same_positives(shared_data: 
     (tmp_path / "long.csv").write_text("path,label,present\n" + "".join(f"{p},{c},1\n" for p, c in sorted(certain)))
     long = read_marks_csv(tmp_path / "long.csv", list(wide.images))
     assert long.classes == wide.classes
-    for path, told in long.images.items():
-        np.testing.assert_array_equal(told.label == PRESENT, wide.images[path].label == PRESENT)
-    assert sum((told.label == PRESENT).sum() for told in wide.images.values()) == len(certain)
+    for path, found in long.images.items():
+        np.testing.assert_array_equal(found.label == PRESENT, wide.images[path].label == PRESENT)
+    assert sum((found.label == PRESENT).sum() for found in wide.images.values()) == len(certain)
 
 
 def _paths(file: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Marks from a CSV: both forms are read, and what is wrong is named with its row."""
+"""Marks from a CSV in both forms; faults are named with their row."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,9 @@ def read(tmp_path: Path) -> Read:
 
 
 def table(marks: Annotations[np.ndarray]) -> dict[str, tuple[list[int], int]]:
-    return {path: (told.label.tolist(), told.split) for path, told in marks.images.items() if told.label is not None}
+    return {
+        path: (found.label.tolist(), found.split) for path, found in marks.images.items() if found.label is not None
+    }
 
 
 def only_fault(marks: Annotations[np.ndarray]) -> str:
@@ -157,7 +159,7 @@ def test_a_bad_header_is_fatal(read: Read, content: str | bytes, words: list[str
         assert word in str(marks.faults[0])
 
 
-def test_columns_of_other_things_are_noted_and_are_no_class(read: Read) -> None:
+def test_columns_that_hold_no_marks_are_noted_and_are_no_class(read: Read) -> None:
     marks = read('path,cat,caption,width\na.png,1,"a cat, and\na dog",640\nb.png,0,,480\n')
     assert (marks.classes, marks.faults) == (("cat",), [])
     assert [str(note) for note in marks.notes] == ["labels.csv: not used: column 'caption'"]
@@ -166,7 +168,7 @@ def test_columns_of_other_things_are_noted_and_are_no_class(read: Read) -> None:
     assert [str(note) for note in marks.notes] == ["labels.csv: not used: column 'annotator'"]
 
 
-def test_a_column_of_yes_and_no_is_a_class_to_be_mended(read: Read) -> None:
+def test_a_column_of_yes_and_no_is_a_class_with_faults(read: Read) -> None:
     marks = read("path,cat,dog\na.png,yes,1\nb.png,no,0\n")
     assert [str(fault).split(":")[0] for fault in marks.faults] == ["labels.csv row 2", "labels.csv row 3"]
 
@@ -213,7 +215,7 @@ def test_the_header_tells_several_labels_from_one(tmp_path: Path, header: str, s
     assert is_marks_csv(tmp_path / "labels.csv") == several
 
 
-def test_a_file_that_cannot_be_read_is_not_guessed_to_hold_marks(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_not_taken_for_marks(tmp_path: Path) -> None:
     assert not is_marks_csv(tmp_path / "none.csv")
     (tmp_path / "odd.csv").write_bytes(b"path,caf\xe9\n")
     assert not is_marks_csv(tmp_path / "odd.csv")

@@ -1,4 +1,4 @@
-"""A person's own folder: what becomes data, and what is found to be wrong with it."""
+"""A user's folder: its data set, and its faults."""
 
 import os
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_csv_labels_images_in_nested_folders(data: Path, paint) -> None:
 
 @pytest.fixture
 def small(data: Path, paint) -> Path:
-    """Two labelled cats, two labelled dogs, one unlabelled image."""
+    """Return a folder of two labelled cats, two labelled dogs and one unlabelled image."""
     for path in ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png", "unlabelled/1.png"):
         paint(path)
     return data
@@ -91,7 +91,7 @@ def test_a_class_may_be_called_train(data: Path, paint) -> None:
     assert rows(read(CLASSES, str(data))) == {"bus/1.png": ("bus", TRAIN), "train/1.png": ("train", TRAIN)}
 
 
-def test_a_folder_beside_the_splits_is_a_fault(data: Path, paint) -> None:
+def test_a_folder_next_to_the_splits_is_a_fault(data: Path, paint) -> None:
     for path in ("train/cat/1.png", "train/dog/1.png", "valid/cat/1.png"):
         paint(path)
     assert faults(data) == [
@@ -151,7 +151,7 @@ def test_one_coloured_image_makes_the_data_coloured(data: Path, paint) -> None:
 
 @pytest.fixture
 def hostile(small: Path, paint) -> Path:
-    """The small folder with one of each kind of bad file."""
+    """Return the small folder with one of each kind of bad file."""
     jpeg = paint("cat/cut.jpg", size=(80, 80))
     jpeg.write_bytes(jpeg.read_bytes()[:1500])
     (small / "cat/empty.png").write_bytes(b"")
@@ -176,7 +176,7 @@ def test_training_names_the_first_fault_and_the_count(hostile: Path) -> None:
     assert len(caught.value.faults) == 3
 
 
-def test_skip_bad_goes_on_without_them_and_says_so(hostile: Path) -> None:
+def test_skip_bad_leaves_them_out_and_notes_it(hostile: Path) -> None:
     dataset = read(CLASSES, str(hostile), skip_bad=True)
     assert dataset.paths == ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png", "unlabelled/1.png")
     assert sum(note.startswith("left out: ") for note in dataset.notes) == 3
@@ -193,13 +193,13 @@ def test_a_bad_row_with_skip_bad_leaves_out_that_row_alone(data: Path, paint) ->
     }
 
 
-def test_skip_bad_cannot_go_round_a_header(small: Path) -> None:
+def test_skip_bad_does_not_accept_a_bad_header(small: Path) -> None:
     (small / "labels.csv").write_text("file,label\n")
     with pytest.raises(DataFaults, match="did you mean 'file'"):
         read(CLASSES, str(small), skip_bad=True)
 
 
-def test_skip_bad_does_not_make_data_of_nothing(data: Path) -> None:
+def test_skip_bad_does_not_accept_data_without_a_good_image(data: Path) -> None:
     (data / "a.png").write_bytes(b"")
     with pytest.raises(DataFaults, match=r"a\.png: is empty"):
         read(CLASSES, str(data), skip_bad=True)
@@ -233,7 +233,7 @@ def test_other_copies_are_notes(small: Path, paint) -> None:
     assert notes(small) == ["'unlabelled/same.png' is an exact copy of 'cat/same.png'"]
 
 
-def test_check_lists_all_copies_where_training_names_a_few(small: Path, paint) -> None:
+def test_check_lists_all_copies_and_training_names_a_few(small: Path, paint) -> None:
     for number in range(6):
         paint(f"unlabelled/copy{number}.png", seed=1)
     assert len(notes(small)) == 5
@@ -304,7 +304,7 @@ def test_links_out_of_the_folder_are_faults(small: Path, tmp_path: Path) -> None
     assert "cat/link.png" not in read(CLASSES, str(small), skip_bad=True).paths
 
 
-def test_a_name_that_is_not_text_is_a_fault_that_can_be_printed(small: Path, paint) -> None:
+def test_a_file_name_that_is_not_utf8_is_a_fault_that_can_be_printed(small: Path, paint) -> None:
     try:
         os.rename(paint("cat/x.png"), os.fsencode(small) + b"/cat/\xff\n.png")
     except OSError:
@@ -314,14 +314,14 @@ def test_a_name_that_is_not_text_is_a_fault_that_can_be_printed(small: Path, pai
 
 
 @pytest.mark.parametrize(("name", "words"), [("none", "no folder"), ("file.zip", "is a file"), ("empty", "no image")])
-def test_what_is_no_folder_of_images_is_a_user_error(tmp_path: Path, name: str, words: str) -> None:
+def test_a_path_that_is_no_folder_of_images_is_a_user_error(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "file.zip").write_text("")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=words):
         read(CLASSES, str(tmp_path / name))
 
 
-def test_good_and_bad_images_are_remembered(
+def test_good_and_bad_images_are_decoded_once(
     hostile: Path, paint, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
     decoded: list[str] = []
@@ -351,7 +351,7 @@ def test_good_and_bad_images_are_remembered(
     assert len(decoded) == 4 * 8 + 6
 
 
-def test_the_order_of_images_does_not_depend_on_what_is_remembered(small: Path) -> None:
+def test_the_order_of_images_does_not_depend_on_the_cache(small: Path) -> None:
     before = read(CLASSES, str(small)).paths
     os.utime(small / "cat/1.png", ns=(1, 1))
     assert read(CLASSES, str(small)).paths == before == tuple(sorted(before))
@@ -363,7 +363,7 @@ def test_nothing_is_written_into_the_data(small: Path) -> None:
     assert sorted(small.rglob("*")) == before
 
 
-def test_an_unwritable_cache_is_no_matter(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_cache_is_ignored(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "file"))
     assert len(read(CLASSES, str(small))) == 5

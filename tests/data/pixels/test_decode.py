@@ -1,4 +1,4 @@
-"""Decoding: every kind of file comes out upright, 8 bits, grey or RGB, or as a fault."""
+"""Decoding: every file becomes an upright image in 8 bits, grey or RGB, or a fault."""
 
 import io
 import struct
@@ -16,13 +16,13 @@ from fewlabels.data.pixels.decode import BadImage, decode, has_colour, in_thread
 
 
 def gradient() -> Image.Image:
-    """A smooth picture that no turn or flip maps to itself, 24 x 16."""
+    """Return a smooth picture of 24 x 16 that no turn or flip maps to itself."""
     y, x = np.mgrid[0:16, 0:24]
     return Image.fromarray(np.stack([x * 10, y * 15, x + y], -1).astype(np.uint8))
 
 
 def png(width: int, height: int, rows: bytes, bits: int = 8, colour: int = 0) -> bytes:
-    """A PNG written by hand."""
+    """Return the bytes of a PNG, made without Pillow."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -199,7 +199,7 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
         decode(tmp_path / "a.png")
 
 
-def test_damage_at_any_place_is_a_fault_or_an_image_but_no_other_error(tmp_path: Path) -> None:
+def test_a_damaged_file_is_a_fault_or_an_image_and_no_other_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     file = tmp_path / "a"
     for kind in ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", *(["AVIF"] if decode_module.HAS_AVIF else [])):

@@ -1,4 +1,4 @@
-"""Boxes between the upright image and the stored one, against what Pillow does with a rectangle of ink."""
+"""Boxes in the upright and in the stored image, compared with a rectangle that Pillow turns."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fewlabels.data.read import read_images
 from fewlabels.errors import UserError
 
 BOX = (5, 3, 17, 8)
-"""Of ink, half-open, in an image that is stored 40 wide and 20 high: off the middle in both directions."""
+"""The rectangle of ink, half-open, off centre in an image that is stored 40 wide and 20 high."""
 
 
 def drawn(file: Path, orientation: int) -> Path:
@@ -48,7 +48,7 @@ def test_a_box_is_where_the_ink_is_in_the_upright_and_in_the_stored_image(
     np.testing.assert_allclose(grid.to_upright(np.array([stored]), np.zeros(1, np.int64)), fractions, atol=1e-12)
 
 
-def test_a_phones_portrait_is_stored_lying() -> None:
+def test_orientation_6_turns_the_left_edge_to_the_top() -> None:
     """Orientation 6: the stored image is turned clockwise, so its left edge becomes the top one."""
     grid = Frames(np.array([[400, 200]]), np.array([6], np.int8))
     np.testing.assert_allclose(grid.to_stored(np.array([[0, 0, 1, 0.25]])), [[0, 0, 100, 200]])
@@ -61,7 +61,7 @@ def test_several_boxes_may_be_in_one_image() -> None:
     np.testing.assert_allclose(fractions, [[0.9, 0.8, 1, 1], [0.5, 0, 1, 1], [0, 0, 0.5, 0.2]])
 
 
-def test_only_the_wanted_rows_are_opened_and_they_keep_their_order(tmp_path: Path) -> None:
+def test_only_the_given_rows_are_opened_and_their_order_is_kept(tmp_path: Path) -> None:
     for name, orientation in (("a", 1), ("b", 8), ("c", 3)):
         drawn(tmp_path / f"{name}.png", orientation)
     dataset = read_images(tmp_path)
@@ -72,7 +72,7 @@ def test_only_the_wanted_rows_are_opened_and_they_keep_their_order(tmp_path: Pat
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
-def test_an_orientation_that_does_not_exist_turns_nothing(tmp_path: Path, orientation: int) -> None:
+def test_an_invalid_orientation_is_ignored(tmp_path: Path, orientation: int) -> None:
     drawn(tmp_path / "a.png", orientation)
     dataset = read_images(tmp_path)
     assert isinstance(dataset.images, FileImages)

@@ -1,4 +1,4 @@
-"""Stores: the same bytes whatever the store, the number of workers, or what was cached."""
+"""Stores: the bytes depend on neither the store, the number of workers nor the cache."""
 
 import os
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_arrays_come_with_the_wanted_size_and_channels(have: int, want: int, siz
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_an_endless_stream_of_batches_can_be_left(photos: Dataset, workers: int) -> None:
+def test_an_endless_stream_of_batches_can_be_abandoned(photos: Dataset, workers: int) -> None:
     def endless() -> Iterator[Tensor]:
         while True:
             yield torch.tensor([1, 2])
@@ -89,14 +89,14 @@ def test_an_endless_stream_of_batches_can_be_left(photos: Dataset, workers: int)
     assert [next(batches).shape for _ in range(3)] == [(2, 3, 8, 8)] * 3
 
 
-def test_streaming_does_not_move_the_global_generator(photos: Dataset) -> None:
+def test_streaming_does_not_change_the_global_generator(photos: Dataset) -> None:
     before = torch.get_rng_state()
     stream(opened(photos, fits=False))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_file_that_went_bad_since_the_check_is_named(photos: Dataset, tmp_path: Path, workers: int) -> None:
+def test_a_file_damaged_after_the_check_is_named(photos: Dataset, tmp_path: Path, workers: int) -> None:
     file = tmp_path / "data" / "6.png"
     file.write_bytes(file.read_bytes()[:60])
     with pytest.raises(UserError, match=r"6\.png.*passed the check but now") as caught:
@@ -111,7 +111,7 @@ def test_a_file_that_went_bad_since_the_check_is_named(photos: Dataset, tmp_path
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that a store decodes."""
+    """Record the names of the files that a store decodes."""
     names: list[str] = []
 
     def counted(path: Path) -> Image.Image:
@@ -122,7 +122,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_decoded_pixels_are_kept_until_a_file_changes(photos: Dataset, tmp_path: Path, decoded: list[str]) -> None:
+def test_decoded_pixels_are_cached_until_a_file_changes(photos: Dataset, tmp_path: Path, decoded: list[str]) -> None:
     first = stream(opened(photos, fits=True))
     assert len(decoded) == 7
     assert_same(stream(opened(photos, fits=True)), first)
@@ -148,7 +148,7 @@ def test_a_damaged_cache_is_ignored(photos: Dataset, decoded: list[str], own_cac
         assert file.read_bytes() == good
 
 
-def test_the_oldest_pixels_make_room(
+def test_the_least_recently_used_pixels_are_deleted_first(
     photos: Dataset, own_cache: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
     monkeypatch.setattr(array_cache, "TOTAL", 4000)  # 7 x 8 x 8 x 3 = 1344 bytes, and two of them fit

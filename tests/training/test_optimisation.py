@@ -35,7 +35,7 @@ def test_the_step_schedule_divides_by_ten_twice() -> None:
 
 
 def test_the_step_cosine_schedule_is_pepls() -> None:
-    """METHODS P-5: the rate of a run of 200 epochs that starts with 0.01."""
+    """docs/papers/pepl.md, P-5: the rate of a run of 200 epochs that starts with 0.01."""
     epochs = [0, 79, 80, 159, 160, 170, 180, 190, 199, 200]
     expected = [0.01, 0.01, 0.001, 0.001, 1e-4, 8.535534e-5, 5e-5, 1.464466e-5, 1.541e-7, 0]
     found = [0.01 * lr_factor(epoch, 200, "step-cosine") for epoch in epochs]

@@ -1,6 +1,5 @@
 """Evaluate a trained model on labelled images."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from fewlabels.options import TrainOptions
 from fewlabels.run.inputs import model_answers, model_inputs
 from fewlabels.run.saved_model import SavedModel, load_model
 from fewlabels.tasks.localize import Localize
-from fewlabels.tasks.task import Task, load_task
+from fewlabels.tasks.task import load_task
 from fewlabels.training.machine import pick_device
 
 
@@ -71,10 +70,9 @@ def evaluate(
         raise UserError(f"there is no split '{split}'; {nearest(split, SPLITS)}")
     run, where = Path(run), pick_device(device)
     saved = _load(run, where, map, boxes)
-    task = load_task(saved.task)
-    options = TrainOptions(data=str(data), labels=labels, boxes=boxes, root=root, skip_bad=skip_bad, task=task.name)
-    known = _read_labelled(task, saved, options, split, run)
-    return dict(_by_class(_figures(task, saved, known, where, max_box_acc), saved.classes))
+    options = TrainOptions(data=str(data), labels=labels, boxes=boxes, root=root, skip_bad=skip_bad, task=saved.task)
+    known = _read_labelled(saved, options, split, run)
+    return _by_class(_figures(saved, known, where, max_box_acc), saved.classes)
 
 
 def _load(run: Path, device: torch.device, map: str | None, boxes: str | None) -> SavedModel:
@@ -86,8 +84,9 @@ def _load(run: Path, device: torch.device, map: str | None, boxes: str | None) -
     return saved
 
 
-def _read_labelled(task: Task, saved: SavedModel, options: TrainOptions, split: str | None, run: Path) -> KnownImages:
+def _read_labelled(saved: SavedModel, options: TrainOptions, split: str | None, run: Path) -> KnownImages:
     """Read the data, keep the labelled images of the split, and map their labels to the model's classes."""
+    task = load_task(saved.task)
     dataset = task.read(options)
     rows = torch.arange(len(dataset)) if split is None else torch.from_numpy(dataset.rows(SPLITS.index(split)))
     rows = rows[task.known(dataset)[rows]]
@@ -103,9 +102,8 @@ def _read_labelled(task: Task, saved: SavedModel, options: TrainOptions, split: 
     return KnownImages(dataset, rows, labels, boxes and boxes.of(rows.numpy()))
 
 
-def _figures(
-    task: Task, saved: SavedModel, known: KnownImages, device: torch.device, max_box_acc: bool
-) -> dict[str, Any]:
+def _figures(saved: SavedModel, known: KnownImages, device: torch.device, max_box_acc: bool) -> dict[str, Any]:
+    task = load_task(saved.task)
     answers = model_answers(task, saved, known.dataset, device, known.rows, known.labels)
     figures = task.metrics_of(answers, known.labels, known.boxes)
     inputs = model_inputs(saved, known.dataset, device, known.rows)
@@ -129,10 +127,12 @@ def _with_map_boxes(saved: SavedModel, source: str, run: Path) -> SavedModel:
     return replace(saved, model=model, task="localize")
 
 
-def _by_class(figures: dict[str, Any], classes: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _by_class(figures: dict[str, Any], classes: tuple[str, ...]) -> dict[str, Any]:
     """Name the figure of each class as ``AP(CLASS)``."""
+    named: dict[str, Any] = {}
     for name, value in figures.items():
         if isinstance(value, list):
-            yield from ((f"{name}({one})", of_one) for one, of_one in zip(classes, value, strict=True))
+            named |= {f"{name}({one})": of_one for one, of_one in zip(classes, value, strict=True)}
         else:
-            yield name, value
+            named[name] = value
+    return named

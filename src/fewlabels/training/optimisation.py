@@ -51,12 +51,12 @@ def make_optimizer(method: nn.Module, how: Optimisation) -> Optimizer:
 
 
 def lr_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
-    """What the learning rate is multiplied by at ``step`` of ``steps``.
+    """Return the factor of the learning rate at ``step`` of ``steps``.
 
     ``cosine`` is FixMatch's cos(7 pi t / 16 T), which ends at 0.195; ``step`` divides by 10 at half and at three
     quarters of the run. ``step-cosine`` is PEPL's, of 200 epochs: it divides by 10 at 2/5 and by 100 at 4/5 of the run
-    and falls from there to 0 as half a cosine (Sec. III-A; docs/papers/pepl.md, P-5). The first ``warmup`` steps rise linearly and
-    the schedule runs over the rest.
+    and falls from there to 0 as half a cosine (Sec. III-A; docs/papers/pepl.md, P-5). The first ``warmup`` steps rise
+    linearly and the schedule runs over the rest.
     """
     if step < warmup:
         return (step + 1) / (warmup + 1)

@@ -66,13 +66,17 @@ def evaluate(
     Raises:
         UserError: for a class that the model does not know, data without a labelled image, or an unknown map.
     """
-    if split is not None and split not in SPLITS:
-        raise UserError(f"there is no split '{split}'; {nearest(split, SPLITS)}")
+    _check_split(split)
     run, where = Path(run), pick_device(device)
     saved = _load(run, where, map, boxes)
     options = TrainOptions(data=str(data), labels=labels, boxes=boxes, root=root, skip_bad=skip_bad, task=saved.task)
     known = _read_labelled(saved, options, split, run)
     return _by_class(_figures(saved, known, where, max_box_acc), saved.classes)
+
+
+def _check_split(split: str | None) -> None:
+    if split is not None and split not in SPLITS:
+        raise UserError(f"there is no split '{split}'; {nearest(split, SPLITS)}")
 
 
 def _load(run: Path, device: torch.device, map: str | None, boxes: str | None) -> SavedModel:

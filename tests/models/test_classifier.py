@@ -188,9 +188,9 @@ def test_a_normalized_head_ignores_the_length_of_features() -> None:
 @pytest.mark.parametrize(
     ("backbone", "size", "says"),
     [
-        ("cnn13", 8, "cnn13 does not take 8 px"),
+        ("cnn13", 8, "cnn13 does not support 8 px"),
         ("vit_tiny_patch16_224", 40, "multiple of 16, not 40"),
-        pytest.param("inception_v3", 32, "inception_v3 does not take 32 px", marks=pytest.mark.slow),
+        pytest.param("inception_v3", 32, "inception_v3 does not support 32 px", marks=pytest.mark.slow),
     ],
 )
 def test_an_unsupported_image_size_is_named(backbone: str, size: int, says: str) -> None:

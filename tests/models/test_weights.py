@@ -69,7 +69,7 @@ def test_a_head_of_the_same_size_is_loaded(file: Path) -> None:
     assert "those of the data set are used" in weights.notes[0]
     model = built(weights, "cnn3", size=28)
     (note,) = load_weights(model, weights)
-    assert "fc.weight (10 classes) kept" in note
+    assert "fc.weight (10 classes) loaded" in note
     images = torch.randn(2, 3, 28, 28)
     torch.testing.assert_close(model(images), net(images))
 

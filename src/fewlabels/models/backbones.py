@@ -121,7 +121,7 @@ def map_shape(backbone: nn.Module, channels: int, image_size: int) -> tuple[int,
 
 def _refusal(name: str, channels: int, image_size: int) -> str:
     return (
-        f"--backbone {name} does not take {image_size} px images with {channels} channel{'s' * (channels != 1)}: "
+        f"--backbone {name} does not support {image_size} px images with {channels} channel{'s' * (channels != 1)}: "
         "choose another --image-size or --backbone"
     )
 

@@ -92,13 +92,13 @@ def _load_one(classifier: SingleClassifier, weights: Weights) -> tuple[str, ...]
         return ()
     classes = max((len(tensor) for tensor in weights.head.values() if tensor.ndim), default=0)
     what = f"{weights.head_name}.weight ({classes} classes)"
-    own, given = (
+    own, loaded = (
         {key: tensor.shape for key, tensor in state.items()} for state in (classifier.head.state_dict(), weights.head)
     )
-    if own != given or isinstance(classifier.head, NormalizedLinear):
+    if own != loaded or isinstance(classifier.head, NormalizedLinear):
         return (f"{what} dropped",)
     classifier.head.load_state_dict(weights.head)
-    return (f"{what} kept, which is right only if its classes are these, in this order",)
+    return (f"{what} loaded, which is correct only if its classes are yours in the same order",)
 
 
 def _split(state: State, names: str | tuple[str, ...] | None) -> tuple[State, State, str]:

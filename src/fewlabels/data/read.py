@@ -58,7 +58,7 @@ def survey(
     return survey_folder(kind, found, labels, progress)
 
 
-def read_images(path: Path, skip_bad: bool = False, progress: DecodeProgress | None = None) -> Dataset:
+def read_unlabelled(path: Path, skip_bad: bool = False, progress: DecodeProgress | None = None) -> Dataset:
     """Read the images of a folder, or one image file, without labels or classes, as ``predict`` is given them.
 
     Raises:

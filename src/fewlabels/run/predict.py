@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.read import read_images
+from fewlabels.data.read import read_unlabelled
 from fewlabels.evaluation.outcome import Answers
 from fewlabels.run.inputs import model_answers
 from fewlabels.run.saved_model import load_model
@@ -55,7 +55,7 @@ def predict(
     """
     where = pick_device(device)
     saved = load_model(run, where)
-    dataset = read_images(images, skip_bad=skip_bad)
+    dataset = read_unlabelled(images, skip_bad=skip_bad)
     task = load_task(saved.task)
     answers = model_answers(task, saved, dataset, where, torch.arange(len(dataset)))
     return Predicted(task, dataset.paths, saved.classes, answers, dataset), dataset.notes

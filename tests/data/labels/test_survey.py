@@ -14,7 +14,7 @@ from fewlabels.data.labels.faults import DataFaults
 from fewlabels.data.labels.names import sorted_classes
 from fewlabels.data.pixels import scan
 from fewlabels.data.pixels.decode import decode
-from fewlabels.data.read import read, read_images
+from fewlabels.data.read import read, read_unlabelled
 from fewlabels.errors import UserError
 
 
@@ -383,12 +383,12 @@ def test_the_check_ends_with_a_summary(small: Path) -> None:
 
 
 def test_images_to_predict_are_a_folder_or_one_file(hostile: Path) -> None:
-    one = read_images(hostile / "cat/2.png")
+    one = read_unlabelled(hostile / "cat/2.png")
     assert (one.paths, one.classes, one.labels.tolist()) == (("2.png",), (), [UNLABELLED])
     with pytest.raises(DataFaults, match=r"cat/cut\.jpg"):
-        read_images(hostile)
-    assert len(read_images(hostile, skip_bad=True)) == 5
+        read_unlabelled(hostile)
+    assert len(read_unlabelled(hostile, skip_bad=True)) == 5
     with pytest.raises(DataFaults, match="is empty"):
-        read_images(hostile / "cat/empty.png")
+        read_unlabelled(hostile / "cat/empty.png")
     with pytest.raises(UserError, match="no folder"):
-        read_images(hostile / "none")
+        read_unlabelled(hostile / "none")

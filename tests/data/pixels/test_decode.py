@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from fewlabels.data.pixels import decode as decode_module
-from fewlabels.data.pixels.decode import BadImage, decode, has_colour, in_threads, prepare, quiet
+from fewlabels.data.pixels.decode import BadImage, decode, has_colour, in_threads, quiet, resize_to_square
 
 
 def gradient() -> Image.Image:
@@ -80,7 +80,7 @@ def test_exif_rotation_of_an_avif_image_is_applied(tmp_path: Path, orientation: 
 
 def test_without_avif_support_the_fault_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode_module, "HAS_AVIF", False)
-    monkeypatch.setattr(decode_module, "FORMATS", tuple(set(decode_module.FORMATS) - {"AVIF"}))
+    monkeypatch.setattr(decode_module, "DECODERS", tuple(set(decode_module.DECODERS) - {"AVIF"}))
     (tmp_path / "a.avif").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(100))
     with pytest.raises(BadImage, match=r"^is an AVIF image.*install Pillow 11\.3 or newer$"):
         decode(tmp_path / "a.avif")
@@ -224,30 +224,30 @@ def test_a_large_image_prints_no_warning(tmp_path: Path, monkeypatch: pytest.Mon
     assert not shown
 
 
-def test_prepare_keeps_the_whole_image(tmp_path: Path) -> None:
+def test_resizing_keeps_the_whole_image(tmp_path: Path) -> None:
     image = Image.new("L", (100, 20))
     image.paste(255, (90, 0, 100, 20))  # the right tenth
-    pixels = prepare(image, 20, 1)
+    pixels = resize_to_square(image, 20, 1)
     assert pixels.shape == (20, 20, 1)
     assert pixels[:, :17].max() < 30
     assert pixels[:, 18:].min() > 200
 
 
-def test_prepare_resizes_as_pillow_does() -> None:
+def test_resizing_resizes_as_pillow_does() -> None:
     expected = np.asarray(gradient().resize((9, 9), Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(prepare(gradient(), 9, 3), expected)
+    np.testing.assert_array_equal(resize_to_square(gradient(), 9, 3), expected)
 
 
-def test_prepare_changes_nothing_at_the_same_size() -> None:
+def test_resizing_changes_nothing_at_the_same_size() -> None:
     image = gradient().crop((0, 0, 16, 16))
-    np.testing.assert_array_equal(prepare(image, 16, 3), np.asarray(image))
+    np.testing.assert_array_equal(resize_to_square(image, 16, 3), np.asarray(image))
 
 
-def test_prepare_converts_between_grey_and_rgb() -> None:
+def test_resizing_converts_between_grey_and_rgb() -> None:
     grey = gradient().convert("L").crop((0, 0, 16, 16))
-    rgb = prepare(grey, 16, 3)
+    rgb = resize_to_square(grey, 16, 3)
     assert (rgb == np.asarray(grey)[..., None]).all()
-    np.testing.assert_array_equal(prepare(Image.fromarray(rgb), 16, 1)[..., 0], np.asarray(grey))
+    np.testing.assert_array_equal(resize_to_square(Image.fromarray(rgb), 16, 1)[..., 0], np.asarray(grey))
 
 
 def test_rgb_with_equal_channels_has_no_colour() -> None:

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
 from fewlabels.data.pixels.decode import HAS_AVIF
 from fewlabels.data.pixels.frames import Frames, frames
-from fewlabels.data.read import read_images
+from fewlabels.data.read import read_unlabelled
 from fewlabels.errors import UserError
 
 BOX = (5, 3, 17, 8)
@@ -42,7 +42,7 @@ def test_a_box_is_where_the_ink_is_in_the_upright_and_in_the_stored_image(
         stored, size = ink(image), image.size
         upright = ImageOps.exif_transpose(image)
     fractions = np.array([ink(upright)]) / [*upright.size, *upright.size]
-    grid = frames(read_images(tmp_path))
+    grid = frames(read_unlabelled(tmp_path))
     assert grid.sizes.tolist() == [list(size)]
     np.testing.assert_allclose(grid.to_stored(fractions), [stored], atol=1e-9)
     np.testing.assert_allclose(grid.to_upright(np.array([stored]), np.zeros(1, np.int64)), fractions, atol=1e-12)
@@ -64,7 +64,7 @@ def test_several_boxes_may_be_in_one_image() -> None:
 def test_only_the_given_rows_are_opened_and_their_order_is_kept(tmp_path: Path) -> None:
     for name, orientation in (("a", 1), ("b", 8), ("c", 3)):
         drawn(tmp_path / f"{name}.png", orientation)
-    dataset = read_images(tmp_path)
+    dataset = read_unlabelled(tmp_path)
     (tmp_path / "b.png").unlink()
     assert frames(dataset, np.array([2, 0])).orientations.tolist() == [3, 1]
     with pytest.raises(UserError, match=r"b\.png' passed the check but can't be read now; restore it"):
@@ -74,7 +74,7 @@ def test_only_the_given_rows_are_opened_and_their_order_is_kept(tmp_path: Path) 
 @pytest.mark.parametrize("orientation", [0, 9, 77])
 def test_an_invalid_orientation_is_ignored(tmp_path: Path, orientation: int) -> None:
     drawn(tmp_path / "a.png", orientation)
-    dataset = read_images(tmp_path)
+    dataset = read_unlabelled(tmp_path)
     assert isinstance(dataset.images, FileImages)
     assert dataset.images.sizes.tolist() == frames(dataset).sizes.tolist() == [[40, 20]]
 

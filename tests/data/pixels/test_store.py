@@ -151,7 +151,7 @@ def test_a_damaged_cache_is_ignored(photos: Dataset, decoded: list[str], own_cac
 def test_the_least_recently_used_pixels_are_deleted_first(
     photos: Dataset, own_cache: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
-    monkeypatch.setattr(array_cache, "TOTAL", 4000)  # 7 x 8 x 8 x 3 = 1344 bytes, and two of them fit
+    monkeypatch.setattr(array_cache, "TOTAL_SIZE", 4000)  # 7 x 8 x 8 x 3 = 1344 bytes, and two of them fit
     opened(photos, fits=True, size=8)
     (oldest,) = own_cache.rglob("*.npy")
     os.utime(oldest, (1, 1))
@@ -160,7 +160,7 @@ def test_the_least_recently_used_pixels_are_deleted_first(
     files = list(own_cache.rglob("*.npy"))
     assert oldest not in files
     assert len(files) == 2
-    monkeypatch.setattr(array_cache, "LARGEST", 100)
+    monkeypatch.setattr(array_cache, "LARGEST_ARRAY", 100)
     opened(photos, fits=True, size=10)
     assert sorted(own_cache.rglob("*.npy")) == sorted(files)
 

@@ -77,7 +77,7 @@ def read_cifar100(root: Path) -> Dataset:
 def read_svhn(root: Path) -> Dataset:
     """Read 73,257 / 26,032 images of 32 x 32: the cropped digits, without the extra ones."""
     train, test = (
-        formats.read_svhn(require_file("svhn", root, [f"{name}_32x32.mat", f"svhn/{name}_32x32.mat"]))
+        formats.read_svhn_mat(require_file("svhn", root, [f"{name}_32x32.mat", f"svhn/{name}_32x32.mat"]))
         for name in ("train", "test")
     )
     return array_dataset("svhn", DIGITS, "none", [train], test)

@@ -30,7 +30,7 @@ It raises UserError where a file is missing or damaged.
 KNOWN: dict[LabelKind[Any], Mapping[str, Reader]] = {
     CLASSES: {
         "digits": arrays.read_digits,
-        "digit-scenes": digit_scenes.read_classes,
+        "digit-scenes": digit_scenes.read_digit_scenes,
         "mnist": arrays.read_mnist,
         "usps": arrays.read_usps,
         "cifar10": arrays.read_cifar10,
@@ -43,7 +43,7 @@ KNOWN: dict[LabelKind[Any], Mapping[str, Reader]] = {
         "imagenet": read_imagenet,
     },
     MARKS: {
-        "digit-scenes": digit_scenes.read_marks,
+        "digit-scenes": digit_scenes.read_digit_scene_marks,
         "voc2007": read_voc2007,
         "coco2014": read_coco2014,
         "visual-genome": read_visual_genome,
@@ -53,7 +53,7 @@ KNOWN: dict[LabelKind[Any], Mapping[str, Reader]] = {
 """The readers of each kind of label, by the names of the data sets."""
 
 KNOWN_BOXES: Mapping[str, Callable[[Path], list[BoxRow] | None]] = {
-    "digit-scenes": digit_scenes.read_boxes,
+    "digit-scenes": digit_scenes.read_digit_scene_boxes,
     "cub200": read_cub200_boxes,
     "tiny-imagenet": read_tiny_imagenet_boxes,
     "imagenet": read_imagenet_boxes,

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from fewlabels.data.known.scenes import Scenes
 
 
-def read_classes(root: Path) -> Dataset:
+def read_digit_scenes(root: Path) -> Dataset:
     """Draw scenes with one of scikit-learn's digits each over parts of its photographs; ``root`` is not used."""
     train, test = (Part(scenes.pixels, scenes.present.argmax(1).astype(np.int64)) for scenes in _draw((1, 1)).values())
     return array_dataset("digit-scenes", DIGITS, "none", [train], test)
 
 
-def read_marks(root: Path) -> Dataset:
+def read_digit_scene_marks(root: Path) -> Dataset:
     """Draw scenes with one to four different digits, all marked present or absent; ``root`` is not used."""
     from fewlabels.data.known.scenes import MOST_DIGITS
 
@@ -38,8 +38,8 @@ def read_marks(root: Path) -> Dataset:
     )
 
 
-def read_boxes(root: Path) -> list[BoxRow]:
-    """Return the box of the digit in each scene of :func:`read_classes`; ``root`` is not used."""
+def read_digit_scene_boxes(root: Path) -> list[BoxRow]:
+    """Return the box of the digit in each scene of :func:`read_digit_scenes`; ``root`` is not used."""
     drawn = _draw((1, 1))
     paths = [(f"{split}/{row:06d}", boxes) for split, scenes in drawn.items() for row, boxes in enumerate(scenes.boxes)]
     return [BoxRow(path, path, box[1:]) for path, boxes in paths for box in boxes]

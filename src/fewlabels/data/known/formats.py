@@ -75,7 +75,7 @@ def read_cifar(paths: Sequence[Path], label_bytes: int) -> Part:
     return Part(np.concatenate(pixels), np.concatenate(labels))
 
 
-def read_svhn(path: Path) -> Part:
+def read_svhn_mat(path: Path) -> Part:
     """Read SVHN's cropped digits from a MATLAB file: X is (32, 32, 3, N), y is 1..10, of which 10 is the digit 0.
 
     Raises:

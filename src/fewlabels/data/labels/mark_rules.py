@@ -39,7 +39,7 @@ def marks_conflict(
     return present, f"the same bytes as '{absent}', but class '{classes[k]}' is present here and absent there"
 
 
-def marks_notes(dataset: Dataset) -> list[Note]:
+def notes_on_marks(dataset: Dataset) -> list[Note]:
     """Note images and classes with too few known marks."""
     train = dataset.labels[dataset.splits == TRAIN]
     notes = [*_unmarked_images(dataset), *_one_sided_classes(dataset.classes, train)]

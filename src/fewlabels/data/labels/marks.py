@@ -10,7 +10,7 @@ from fewlabels.data.dataset import TRAIN, UNKNOWN, Dataset
 from fewlabels.data.labels.annotations import Annotations
 from fewlabels.data.labels.faults import Note
 from fewlabels.data.labels.kind import LabelKind
-from fewlabels.data.labels.mark_rules import marks_conflict, marks_difference, marks_notes
+from fewlabels.data.labels.mark_rules import marks_conflict, marks_difference, notes_on_marks
 from fewlabels.data.labels.marks_cells import WIDE_COLUMNS
 from fewlabels.data.labels.marks_csv import read_marks_csv
 
@@ -53,7 +53,7 @@ class ClassMarks(LabelKind[np.ndarray]):
 
     def notes(self, dataset: Dataset) -> list[Note]:
         """Note images and classes with too few known marks."""
-        return marks_notes(dataset)
+        return notes_on_marks(dataset)
 
     def details(self, dataset: Dataset) -> list[str]:
         """Return the share of known training marks."""

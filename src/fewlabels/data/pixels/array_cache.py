@@ -15,9 +15,9 @@ from fewlabels.data.dataset import FileImages
 from fewlabels.data.pixels.cache_folder import cache_folder, write_cache_file
 from fewlabels.data.pixels.scan_cache import Stamp
 
-LARGEST = 2 * 10**9
+LARGEST_ARRAY = 2 * 10**9
 """In bytes; larger arrays are not cached."""
-TOTAL = 10 * 10**9
+TOTAL_SIZE = 10 * 10**9
 """Bytes that all arrays of a folder may take together; the least recently used are deleted first."""
 
 _RULES = f"1, Pillow {PIL.__version__}"
@@ -59,8 +59,8 @@ def load_array(file: Path, shape: tuple[int, ...], dtype: str) -> np.ndarray | N
 
 
 def save_array(file: Path, array: np.ndarray) -> None:
-    """Cache an array of at most ``LARGEST`` bytes, after deleting the least recently used ones to make room."""
-    if array.nbytes > LARGEST:
+    """Cache an array of at most ``LARGEST_ARRAY`` bytes, after deleting the least recently used ones to make room."""
+    if array.nbytes > LARGEST_ARRAY:
         return
     _make_room(file.parent, array.nbytes)
 
@@ -76,7 +76,7 @@ def _make_room(folder: Path, wanted: int) -> None:
         found = sorted((file.stat().st_mtime_ns, file.stat().st_size, file) for file in folder.glob("*.npy"))
         total = sum(size for _, size, _ in found) + wanted
         for _, size, file in found:
-            if total <= TOTAL:
+            if total <= TOTAL_SIZE:
                 break
             file.unlink()
             total -= size

@@ -19,7 +19,7 @@ MAX_PIXELS = 178_956_970
 """A larger image is refused as a decompression bomb: twice the size at which Pillow warns."""
 HAS_AVIF = "avif" in features.modules and features.check_module("avif")
 """Whether Pillow reads AVIF: it can from 11.3 on, where it was built with libavif."""
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", *(["AVIF"] if HAS_AVIF else []))
+DECODERS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", *(["AVIF"] if HAS_AVIF else []))
 """Only these decoders run, whatever the file claims to be: Pillow's EPS reader, for one, starts a program."""
 ORIENTATION = 0x0112
 """The EXIF entry that says how the image is turned."""
@@ -54,7 +54,7 @@ def decode(path: Path) -> Image.Image:
         BadImage: the file is missing, empty, truncated, no image, too large, or has 32-bit pixels.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=DECODERS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage(f"is too large to decode safely ({image.width} x {image.height} pixels)")
             image.load()
@@ -66,7 +66,7 @@ def decode(path: Path) -> Image.Image:
         raise BadImage(_describe(path, error)) from error
 
 
-def prepare(image: Image.Image, size: int, channels: int) -> np.ndarray:
+def resize_to_square(image: Image.Image, size: int, channels: int) -> np.ndarray:
     """Resize the whole image to a square, bicubically with antialiasing; an image of that size is not changed.
 
     The aspect ratio is not kept, so that nothing is cropped and boxes map linearly.

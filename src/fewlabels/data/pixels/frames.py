@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from fewlabels.data.dataset import ArrayImages, Dataset
-from fewlabels.data.pixels.decode import FORMATS, ORIENTATION, in_threads
+from fewlabels.data.pixels.decode import DECODERS, ORIENTATION, in_threads
 from fewlabels.errors import UserError
 
 _SWAPPED = (5, 6, 7, 8)
@@ -76,7 +76,7 @@ def frames(dataset: Dataset, rows: np.ndarray | None = None) -> Frames:
 def _orientation(file: Path) -> int:
     """Return the orientation that ``decode`` applies: 1 where the metadata are damaged."""
     try:
-        image = Image.open(file, formats=FORMATS)
+        image = Image.open(file, formats=DECODERS)
     except Exception as error:
         raise UserError(f"'{file}' passed the check but can't be read now; restore it") from error
     with image:

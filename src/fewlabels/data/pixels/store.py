@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from fewlabels.data.dataset import ArrayImages, Dataset, FileImages
 from fewlabels.data.pixels import array_cache
-from fewlabels.data.pixels.decode import BadImage, DecodeProgress, decode, in_threads, prepare, quiet
+from fewlabels.data.pixels.decode import BadImage, DecodeProgress, decode, in_threads, quiet, resize_to_square
 from fewlabels.errors import UserError
 
 
@@ -129,7 +129,7 @@ class _Source(torch.utils.data.Dataset[Tensor | str]):
         try:
             with quiet():
                 for position, row in enumerate(rows):
-                    pixels[position] = prepare(_image(self._images, row), self._size, self._channels)
+                    pixels[position] = resize_to_square(_image(self._images, row), self._size, self._channels)
         except UserError as error:
             return str(error)
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
@@ -179,7 +179,7 @@ def _decode_all(
     pixels = np.empty((count, size, size, channels), np.uint8)
 
     def fill(row: int) -> None:
-        pixels[row] = prepare(_image(images, row), size, channels)
+        pixels[row] = resize_to_square(_image(images, row), size, channels)
 
     in_threads(fill, range(count), progress)
     return pixels

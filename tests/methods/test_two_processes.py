@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from tests.methods.two_processes import train_all
 from tests.tiny import TRAINING, Case, write_tiny
 
@@ -36,6 +38,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def history(run: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((run / "history.csv").open()))
+
+
+@pytest.mark.parametrize("case", TRAINING, ids=str)
+def test_the_runs_compute_in_float64(runs: tuple[Path, Path], case: Case) -> None:
+    """No method or network makes float32 of a number that it is given."""
+    for folder in runs:
+        state = load_file(folder / str(case) / "checkpoint" / "step-000000003" / "tensors.safetensors")
+        assert any(tensor.dtype == torch.float64 for tensor in state.values())
+        assert [name for name, tensor in state.items() if tensor.dtype == torch.float32] == []
 
 
 @pytest.mark.parametrize("case", ALIKE, ids=str)

@@ -1,6 +1,7 @@
 """Promises about a run that no single part can keep alone."""
 
 import csv
+import re
 import typing
 from pathlib import Path
 
@@ -97,8 +98,17 @@ def test_a_first_checkpoint_stands_before_the_first_step(tmp_path: Path, monkeyp
     assert (tmp_path / "run" / "checkpoint" / "step-000000000" / "manifest.json").is_file()
 
 
-def test_no_source_file_names_a_device_by_itself() -> None:
-    import fewlabels
+FIXED_DEVICE = re.compile(
+    r"""\.cuda\(|set_default_(device|tensor_type)|cuda\.(set|current)_device|(device=|\.to\()["'](cuda|mps)"""
+)
 
-    for file in Path(fewlabels.__path__[0]).rglob("*.py"):
-        assert ".cuda()" not in file.read_text(), file
+
+def test_every_device_is_the_one_that_was_asked_for() -> None:
+    """Nothing moves to a device by its name, or to whichever is the current one."""
+    repository = Path(__file__).parents[2]
+    every = [file for part in ("src", "tests", "benchmarks") for file in (repository / part).rglob("*.py")]
+    files = [file for file in every if file != Path(__file__)]  # the examples below
+    assert len(files) > 200
+    assert [file for file in files if FIXED_DEVICE.search(file.read_text(encoding="utf-8"))] == []
+    for line in ("x.cuda()", "x.to('cuda:0')", 'torch.zeros(3, device="mps")', "torch.cuda.set_device(rank)"):
+        assert FIXED_DEVICE.search(line)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fewlabels.cli.main import COMMANDS, main
+from fewlabels.methods.catalogue import TASKS, method_names, parameter_names
 from fewlabels.options import flag, option_names
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,12 @@ def test_every_option_a_page_names_exists(page: Path) -> None:
     known |= {"--config", "--resume", "--method", "--help", "--version", "--probabilities", "--split", "--format"}
     known |= {"--map", "--no-freeze", "--accepted"}
     assert options <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_parameter_of_a_method_that_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"--method\.(\w+)", page.read_text(encoding="utf-8")))
+    assert named <= {name for task in TASKS for method in method_names(task) for name in parameter_names(method, task)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

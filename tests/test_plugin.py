@@ -54,21 +54,8 @@ def images(tmp_path: Path) -> Path:
 def test_a_task_of_another_package_trains_predicts_labels_and_reports(images: Path, tmp_path: Path, call: Call) -> None:
     run = tmp_path / "run"
     words = ("--task", "regress", "--method", "consistent-regression", "--method.weight", "0.2", "--out", run)
-    fast = (
-        "--steps",
-        "60",
-        "--backbone",
-        "cnn3",
-        "--device",
-        "cpu",
-        "--precision",
-        "fp32",
-        "--layout",
-        "contiguous",
-        "--threads",
-        "1",
-    )
-    call("train", images, *words, *fast)
+    machine = ("--device", "cpu", "--threads", "1", "--precision", "fp32", "--layout", "contiguous")
+    call("train", images, *words, "--steps", "60", "--backbone", "cnn3", *machine)
     figures = json.loads((run / "metrics.json").read_text())
     assert figures["test"]["num_images"] == 40
     truth = np.array([float(row["value"]) for row in csv.DictReader((images / "labels.csv").open()) if row["value"]])

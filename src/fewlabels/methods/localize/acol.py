@@ -25,7 +25,7 @@ class ACoL(MapMethod):
 
     The logits are the first branch's, the map is the maximum of both
     (:mod:`fewlabels.models.heads.adversarial_maps`). Batch statistics are updated in the one pass. The branches are
-    smaller than the authors' (docs/papers/baselines.md#acol).
+    smaller than the authors' (docs/papers/baselines.md, acol).
     """
 
     title = "ACoL"

@@ -34,7 +34,7 @@ class ADL(MapMethod):
 
     A layer hides or weights features, chosen once per batch and equally in all processes. The layers have no weights
     and are active in the training pass only, so the saved model is a plain classifier. Batch statistics are updated in
-    that pass. See docs/papers/baselines.md#adl.
+    that pass. See docs/papers/baselines.md, adl.
     """
 
     title = "ADL"

@@ -6,7 +6,7 @@ from fewlabels.methods.localizing import MapMethod, MapParameters
 class InfoCAM(MapMethod):
     """Training is that of ``cam``; the mean map of the other classes is subtracted from the class's map.
 
-    Batch statistics are updated in the one pass over the labelled images. See docs/papers/baselines.md#info-cam.
+    Batch statistics are updated in the one pass over the labelled images. See docs/papers/baselines.md, info-cam.
     """
 
     title = "InfoCAM"

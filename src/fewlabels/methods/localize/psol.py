@@ -32,7 +32,7 @@ class PSOL(LocalizingMethod):
 
     Boxes are x0, y0, x1, y1; the paper's are a corner and two sides. They belong to the images without augmentation,
     so the second network sees these and the classifier weak views. Batch statistics of each network are updated in its
-    one pass. See docs/papers/baselines.md#psol.
+    one pass. See docs/papers/baselines.md, psol.
     """
 
     title = "PSOL"
@@ -90,7 +90,7 @@ def common_boxes(maps: Tensor) -> Tensor:
     All descriptors, minus their mean, are projected onto their first principal component. The box encloses the largest
     connected component of the positive values; it is the whole image if there are none. The sign of a principal
     component is arbitrary: we choose the one with fewer positive places at the borders of all images of the class
-    (docs/papers/baselines.md#psol).
+    (docs/papers/baselines.md, psol).
 
     Args:
         maps: (n, D, h, w) last maps of the n images of the class.

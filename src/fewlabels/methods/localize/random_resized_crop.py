@@ -7,7 +7,7 @@ class RandomResizedCrop(MapMethod):
     """CAM on crops of 8 to 100 % of the area with aspect ratios from 3/4 to 4/3, resized to the image size.
 
     Unverified: the row GR of LCHP's table only names the paper. We read it as the crop that the first author's later
-    code calls "GoogLeNet resize" (docs/papers/baselines.md#random-resized-crop); the paper's further training
+    code calls "GoogLeNet resize" (docs/papers/baselines.md, random-resized-crop); the paper's further training
     techniques are not included. Batch statistics are updated in the one pass over the labelled images.
     """
 

@@ -49,7 +49,7 @@ class SPGParameters(MapParameters):
 
 
 class SPG(MapMethod):
-    """Our reading of the paper for any backbone, from the public codes (docs/papers/baselines.md#spg).
+    """Our reading of the paper for any backbone, from the public codes (docs/papers/baselines.md, spg).
 
     - The final branch is the classifier; its attention is the CAM of the true class, scaled to 0 to 1 per image.
     - Branches B1 and B2 take the outputs of the last two stages (Inception: Mixed_5d and 6e), C takes the last map.

@@ -1,4 +1,4 @@
-"""What the model would call the images, in the formats of other programs."""
+"""Labels that a run found, as CSV and in the formats of other programs."""
 
 import csv
 import json
@@ -81,7 +81,7 @@ def located(phone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_the_csv_of_a_run_with_boxes_has_every_training_image_given_or_not(call: Call, located: Path) -> None:
+def test_the_csv_of_a_run_with_boxes_has_every_training_image(call: Call, located: Path) -> None:
     rows = rows_of(call("label", located).out)
     assert list(rows[0]) == ["path", "given", "label", "confidence", "accepted", "x0", "y0", "x1", "y1"]
     assert rows == [{name: row[name] for name in rows[0]} for row in training(located)]
@@ -213,7 +213,7 @@ def test_images_of_one_name_and_class_are_both_copied(call: Call, tmp_path: Path
     assert "12 labelled" in call("check", tmp_path / "sorted").out
 
 
-def test_a_folder_that_exists_is_never_touched(call: Call, trained: Path, tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_changed(call: Call, trained: Path, tmp_path: Path) -> None:
     for place in (tmp_path / "empty", tmp_path / "file", tmp_path / "link"):
         if place.name == "empty":
             place.mkdir()
@@ -243,7 +243,7 @@ def test_a_failed_copy_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_copies_do_not_join_the_data_they_come_from(call: Call, trained: Path, digits: Path) -> None:
+def test_copies_inside_the_data_are_refused(call: Call, trained: Path, digits: Path) -> None:
     error = call("label", trained, "--format", "folder", "--out", digits / "sorted").error
     assert "the copies would become part of it" in error
     assert not (digits / "sorted").exists()
@@ -257,9 +257,7 @@ def test_a_class_that_is_no_folder_name_is_refused(call: Call, own_run: Path, tm
     assert [entry.name for entry in tmp_path.iterdir()] == ["own-run"]
 
 
-def test_what_a_format_cannot_say_is_refused_in_a_sentence(
-    call: Call, trained: Path, half: Path, tmp_path: Path
-) -> None:
+def test_a_format_that_cannot_hold_the_labels_is_refused(call: Call, trained: Path, half: Path, tmp_path: Path) -> None:
     error = call("label", trained, "--format", "coco").error
     assert error == ("--format coco can't hold the labels of --task classify; give csv or label-studio or folder")
     assert "of --task multilabel; give csv or label-studio" in call("label", half, "--format", "coco").error
@@ -351,7 +349,7 @@ def test_with_accepted_marks_are_left_out_one_by_one(call: Call, half: Path, tmp
         )
 
 
-def test_out_holds_what_the_terminal_would_show_in_every_format(call: Call, located: Path, tmp_path: Path) -> None:
+def test_out_has_the_same_content_as_the_terminal_in_every_format(call: Call, located: Path, tmp_path: Path) -> None:
     for name in ("csv", "coco", "label-studio"):
         out = tmp_path / name
         assert call("label", located, "--format", name, "--out", out).out == f"{out}: 15 images\n"
@@ -359,7 +357,7 @@ def test_out_holds_what_the_terminal_would_show_in_every_format(call: Call, loca
 
 
 @pytest.mark.parametrize("name", ["csv", "coco", "label-studio", "folder"])
-def test_an_unfinished_run_has_no_boxes_to_tell_of(call: Call, phone: Path, tmp_path: Path, name: str) -> None:
+def test_an_unfinished_run_is_refused(call: Call, phone: Path, tmp_path: Path, name: str) -> None:
     """Even where every class was given, and so stands in the ledger from the beginning."""
     (tmp_path / "whole.csv").write_text((phone / "labels.csv").read_text().replace("#09.jpg,,", "#09.jpg,one,"))
     words = ("--labels", tmp_path / "whole.csv", "--task", "localize", "--method", "cam", "--eval-every", "2")

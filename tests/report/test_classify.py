@@ -112,10 +112,10 @@ def test_every_run_on_the_same_data_shows_the_same_images(vat: RunSummary, other
     assert [one.overlay for one in own(other).maps] != [one.overlay for one in own(vat).maps]
 
 
-def test_the_same_images_stand_side_by_side_a_column_per_run(vat: RunSummary, other: RunSummary) -> None:
+def test_several_runs_have_a_table_of_the_same_images(vat: RunSummary, other: RunSummary) -> None:
     page = page_of(vat, other)
     table = ElementTree.fromstring(
-        re.sub(r"(<img[^>]*)>", r"\1/>", re.findall(r'<table class="sights">.*?</table>', page, re.DOTALL)[0])
+        re.sub(r"(<img[^>]*)>", r"\1/>", re.findall(r'<table class="compared">.*?</table>', page, re.DOTALL)[0])
     )
     assert [cell.text for cell in table.iterfind("thead/tr/th")] == ["image", "vat", "other"]
     rows = [[image.attrib["src"] for image in row.iter("img")] for row in table.iterfind("tbody/tr")]
@@ -124,7 +124,7 @@ def test_the_same_images_stand_side_by_side_a_column_per_run(vat: RunSummary, ot
     assert "The same images in 2 runs" in page
 
 
-def test_runs_on_other_data_and_runs_without_maps_have_no_column(vat: RunSummary, other: RunSummary) -> None:
+def test_runs_on_other_data_or_without_maps_are_not_in_the_table(vat: RunSummary, other: RunSummary) -> None:
     elsewhere = replace(other, config=other.config | {"data": "usps"})
     bare = with_own(other, maps=[])
     for runs in ([vat, elsewhere], [vat, bare], [vat]):
@@ -136,7 +136,7 @@ def test_images_of_few_pixels_have_no_maps(small: RunSummary) -> None:
     assert "Class activation maps" not in page_of(small)
 
 
-def test_a_network_without_maps_has_no_such_part(tmp_path: Path, root: Path) -> None:
+def test_a_network_without_maps_has_no_maps_section(tmp_path: Path, root: Path) -> None:
     shown = gallery(tmp_path, read_data(CLASSES, "mnist", root=root))
     model = shown.experiment.method.model
     assert len(mapped(shown, model)) == 8
@@ -145,7 +145,7 @@ def test_a_network_without_maps_has_no_such_part(tmp_path: Path, root: Path) -> 
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_the_map_adds_up_to_the_answer() -> None:
+def test_the_mean_of_the_map_and_the_bias_are_the_logit() -> None:
     """With mean pooling a logit is the mean of its class's map and the bias."""
     model, x, classes = build(SPEC).eval(), torch.randn(3, 1, 32, 32), torch.tensor([2, 0, 1])
     heat, shows = evidence_map(model, x, classes)
@@ -156,7 +156,7 @@ def test_the_map_adds_up_to_the_answer() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-def test_a_network_of_attention_shows_its_attention_and_an_ensemble_its_first_member() -> None:
+def test_attention_pooling_shows_its_attention_and_an_ensemble_its_first_member() -> None:
     x, classes = torch.randn(2, 1, 32, 32), torch.tensor([2, 0])
     attentive = build(replace(SPEC, attention_maps=2)).eval()
     assert isinstance(attentive, AttentionClassifier)
@@ -179,17 +179,17 @@ def test_the_overlay_is_as_large_as_the_thumbnail_and_bright_where_the_map_is_la
         assert light[0, 0] == light.min()
 
 
-def test_a_map_that_is_the_same_everywhere_lights_nothing() -> None:
+def test_a_constant_map_is_dark() -> None:
     light = np.asarray(opened(overlay(np.full((32, 32, 3), 90, np.uint8), np.full((2, 2), 7.0))).convert("L"))
     assert light.max() < 60
 
 
-def test_more_heat_is_always_lighter() -> None:
+def test_higher_values_are_lighter() -> None:
     red, green, blue = colours(np.linspace(0, 1, 50)).astype(float).T
     assert (np.diff(0.299 * red + 0.587 * green + 0.114 * blue) > 0).all()
 
 
-def test_the_pair_differs_by_the_stated_length(tmp_path: Path) -> None:
+def test_the_images_of_a_pair_differ_by_the_stated_length(tmp_path: Path) -> None:
     labels, splits = np.arange(40) % 2, np.where(np.arange(40) < 24, TRAIN, TEST)
     out = tmp_path / "run"
     pairs = own(run(tmp_path, out, "vat", grey_noise(labels, splits))).perturbed
@@ -224,7 +224,7 @@ def test_perturbed_features_of_a_frozen_trunk_are_no_pictures(root: Path, tmp_pa
     assert len(frozen.maps) == 8
 
 
-def test_groups_that_are_apart_are_apart_project_and_always_at_the_same_place() -> None:
+def test_the_projection_separates_separate_groups_and_is_reproducible() -> None:
     group = np.arange(60) % 3
     found = (np.eye(16)[group] * 20 + np.random.default_rng(0).normal(size=(60, 16))).astype(np.float32)
     plane = project(found)
@@ -237,7 +237,7 @@ def test_groups_that_are_apart_are_apart_project_and_always_at_the_same_place() 
 
 
 @pytest.mark.parametrize("value", [0.0, float("nan")])
-def test_features_that_say_nothing_have_no_place(value: float) -> None:
+def test_constant_or_infinite_features_have_no_projection(value: float) -> None:
     assert project(np.full((20, 4), value, np.float32)) is None
 
 
@@ -278,7 +278,7 @@ def test_at_most_400_images_are_shown(tmp_path: Path) -> None:
     assert len(seen.points) == 400
 
 
-def test_each_class_has_its_look_and_each_mistake_a_cross() -> None:
+def test_each_class_has_its_own_shape_and_colour_and_each_error_a_cross() -> None:
     points = [Point(k / 60, 0.5, k % 30, k % 3 > 0) for k in range(60)]
     drawing = scatter("Features", "60 test images", points, [f"c{k}" for k in range(30)])
     assert drawing.count('class="cross"') == 2
@@ -294,7 +294,7 @@ def test_each_class_has_its_look_and_each_mistake_a_cross() -> None:
         assert 0 <= float(text.attrib["x"]) <= WIDTH
 
 
-def test_the_page_makes_no_request_and_reads_without_javascript(vat: RunSummary, other: RunSummary) -> None:
+def test_the_page_makes_no_request_and_needs_no_javascript(vat: RunSummary, other: RunSummary) -> None:
     for runs in ([vat], [vat, other]):
         text, page = page_of(*runs), Page(page_of(*runs))
         for part in ("Feature space (t-SNE)", "Class activation maps", "Adversarial perturbations"):
@@ -308,7 +308,7 @@ def test_the_page_makes_no_request_and_reads_without_javascript(vat: RunSummary,
         assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_names_stay_text(vat: RunSummary) -> None:
+def test_names_in_pictures_are_text(vat: RunSummary) -> None:
     example = replace(own(vat).maps[0].example, path=HOSTILE, label=HOSTILE, truth=HOSTILE)
     hostile = with_own(
         replace(vat, name=HOSTILE, classes=[HOSTILE, *vat.classes[1:]]),
@@ -348,7 +348,7 @@ def test_a_map_from_elsewhere_is_refused(vat: RunSummary) -> None:
         replace(own(vat).maps[0], overlay="https://example.org/a.png")
 
 
-def test_curves_of_runs_of_different_length_share_one_plot(vat: RunSummary) -> None:
+def test_runs_of_different_length_share_the_step_axis(vat: RunSummary) -> None:
     def ran(name: str, steps: int) -> RunSummary:
         rows = [{"step": float(s), "test_accuracy": 0.5} for s in range(0, steps + 1, 100)]
         return replace(vat, name=name, history=rows)  # pyright: ignore

@@ -112,7 +112,7 @@ def test_the_histogram_counts_what_gt_known_counts(lchp: RunSummary, cam: RunSum
         assert sum(means) / TESTED == pytest.approx(one.metrics["test"]["mean_iou"], abs=0.5 / BINS)
 
 
-def test_test_images_show_the_boxes_of_the_file_and_the_iou_with_them(lchp: RunSummary) -> None:
+def test_test_images_show_the_true_boxes_of_the_file_and_the_iou(lchp: RunSummary) -> None:
     written = {row.split(",")[0]: [float(value) / SIZE for value in row.split(",")[1:]] for row in scenes()[1]}
     for one in boxing_of(lchp).images:
         assert one.example.path.startswith("test/")
@@ -136,7 +136,7 @@ def test_every_run_shows_the_same_images(lchp: RunSummary, cam: RunSummary) -> N
     assert ours == theirs
 
 
-def test_pseudo_boxes_are_those_of_methods_that_teach_themselves(lchp: RunSummary, cam: RunSummary) -> None:
+def test_only_methods_that_train_with_pseudo_boxes_show_them(lchp: RunSummary, cam: RunSummary) -> None:
     for one in (*boxing_of(lchp).images, *boxing_of(lchp).unsure):
         assert one.pseudo is not None
     assert all(one.pseudo is None for one in boxing_of(cam).images)
@@ -146,7 +146,7 @@ def test_pseudo_boxes_are_those_of_methods_that_teach_themselves(lchp: RunSummar
     assert "predicted box" in without
 
 
-def test_the_box_of_a_heat_map_is_what_the_methods_box_comes_from(lchp: RunSummary, cam: RunSummary) -> None:
+def test_the_region_of_a_heat_map_gives_the_box_of_the_method(lchp: RunSummary, cam: RunSummary) -> None:
     for one in boxing_of(cam).images:
         assert one.region == one.box
     for one in boxing_of(lchp).images:
@@ -161,7 +161,7 @@ def test_the_box_of_a_heat_map_is_what_the_methods_box_comes_from(lchp: RunSumma
     assert "70 % of the scaled map or region above 20 % of the scaled map" in text_of(lchp, cam)
 
 
-def test_where_the_true_class_is_known_its_box_is_shown(tmp_path: Path) -> None:
+def test_the_box_of_the_true_class_is_shown_where_it_is_known(tmp_path: Path) -> None:
     dataset, rows = scenes()
     (tmp_path / "boxes.csv").write_text("\n".join(["path,x0,y0,x1,y1", *rows]), encoding="utf-8")
     task = load_task("localize")
@@ -182,7 +182,7 @@ def test_where_the_true_class_is_known_its_box_is_shown(tmp_path: Path) -> None:
     assert torch.equal(gallery.boxes(hidden), model.locate(x).boxes)
 
 
-def test_without_true_boxes_nothing_is_claimed_of_them(tmp_path: Path) -> None:
+def test_without_true_boxes_there_are_no_figures_of_boxes(tmp_path: Path) -> None:
     blind = run(tmp_path / "blind", "cam", boxes=None)
     told, text = boxing_of(blind), text_of(blind)
     assert (told.ious, told.centred) == ([], None)
@@ -239,7 +239,7 @@ def test_pages_of_other_tasks_have_no_boxes(summary: RunSummary) -> None:
     assert "GT-Known" not in page
 
 
-def test_the_headline_is_gt_known_and_says_what_a_right_box_is() -> None:
+def test_the_headline_is_gt_known_and_a_correct_box_is_defined() -> None:
     text = text_of(invented())
     assert "Localization accuracy (GT-Known) 25.0 % on 100 test images" in text
     assert "A box is correct if its IoU with a true box is at least 0.5." in text
@@ -256,7 +256,7 @@ def test_boxes_no_better_than_a_centred_one_are_a_limitation() -> None:
     assert warning in text_of(invented(boxing=replace(boxing_of(invented()), centred=0.25)))
 
 
-def test_boxes_of_validation_images_say_so() -> None:
+def test_boxes_of_validation_images_are_named_as_such() -> None:
     figures = invented().metrics["test"]
     text = text_of(invented(metrics={"val": figures}))
     assert "25.0 % on 100 validation images" in text
@@ -274,7 +274,7 @@ def test_a_wrong_class_and_a_wrong_box_have_a_frame() -> None:
     assert "cat, 90 %, is dog, IoU 1.00" in page.text
 
 
-def test_boxes_lie_over_the_picture_and_are_told_apart_without_colour() -> None:
+def test_outlines_are_drawn_over_the_image_and_differ_in_their_dashes() -> None:
     drawn = Boxed(example(), WHOLE, true=[(0.25, 0.5, 1.0, 1.0)], iou=0.375)
     page = page_of(invented(boxing=Boxing("test images", [drawn])))
     picture = page.split('<figure class="framed')[1].split("</figure>")[0]
@@ -289,7 +289,7 @@ def test_boxes_lie_over_the_picture_and_are_told_apart_without_colour() -> None:
     assert len({tuple(one) for one in dashes}) == len(styles)
 
 
-def test_the_half_of_the_histogram_that_is_right_is_marked() -> None:
+def test_the_histogram_marks_the_correct_half() -> None:
     counts = [0] * BINS
     counts[9], counts[10], counts[19] = 2, 1, 1
     drawn = iou_histogram(counts, "test images")
@@ -302,7 +302,7 @@ def test_the_half_of_the_histogram_that_is_right_is_marked() -> None:
     assert iou_histogram([0] * BINS, "test images") == ""
 
 
-def test_the_share_kept_is_drawn_once_beside_gt_known() -> None:
+def test_the_share_kept_is_drawn_once_together_with_gt_known() -> None:
     history: list[dict[str, float | None]] = [
         {"step": step, "loss": 1.0, "share_kept": kept, "test_gt_known": 0.1, "test_pseudo_gt_known": 0.05,
          "test_top1_loc": 0.01} for step, kept in ((1, None), (2, 0.25), (3, 0.5))
@@ -316,7 +316,7 @@ def test_the_share_kept_is_drawn_once_beside_gt_known() -> None:
 
 
 @pytest.mark.parametrize("judged", [True, False])
-def test_curves_of_true_boxes_are_spoken_of_where_there_are_any(judged: bool) -> None:
+def test_curves_of_true_boxes_are_explained_if_there_are_any(judged: bool) -> None:
     figures = {"test_gt_known": 0.1} if judged else {}
     history: list[dict[str, float | None]] = [{"step": step, "share_kept": 0.5, **figures} for step in (1, 2)]
     text = text_of(invented(history=history))
@@ -324,14 +324,14 @@ def test_curves_of_true_boxes_are_spoken_of_where_there_are_any(judged: bool) ->
     assert ("curves of true boxes" in text) == judged
 
 
-def test_runs_are_ranked_by_gt_known_and_stand_side_by_side(lchp: RunSummary, cam: RunSummary) -> None:
+def test_runs_are_ranked_by_gt_known_and_compared_on_the_same_images(lchp: RunSummary, cam: RunSummary) -> None:
     figures = invented().metrics["test"] | {"gt_known": 0.1, "accuracy": 0.9}
     text = text_of(invented(), invented(name="worse", metrics={"test": figures}))
     assert "made has the highest GT-Known, 25.0 %" in text
     assert "labels accuracy 95 % interval GT-Known Top-1 loc. evaluated on" in text
     assert "40 images 60.0 % 50.0–70.0 % 25.0 % 20.0 % 120 test images" in text
     page = page_of(lchp, cam)
-    (table,) = re.findall(r'<table class="sights">.*?</table>', page, re.DOTALL)
+    (table,) = re.findall(r'<table class="compared">.*?</table>', page, re.DOTALL)
     assert table.count("<tr>") == 1 + 12
     shown = [one.overlay for pair in zip(boxing_of(lchp).images, boxing_of(cam).images, strict=True) for one in pair]
     assert re.findall(r'href="([^"]*)"', table)[1::2] == shown
@@ -344,7 +344,7 @@ def test_runs_with_and_without_boxes_are_not_ranked(summary: RunSummary) -> None
     assert f"40 images {100 * summary.metrics['test']['accuracy']:.1f} %" in text
 
 
-def test_pictures_come_from_the_page_alone_and_names_are_text(lchp: RunSummary) -> None:
+def test_all_pictures_are_in_the_page_and_names_are_text(lchp: RunSummary) -> None:
     told = boxing_of(lchp)
     hostile = Example(HOSTILE, told.images[0].example.image, HOSTILE, 0.5, None, HOSTILE)
     images = [replace(one, example=hostile) for one in told.images]

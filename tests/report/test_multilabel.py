@@ -99,7 +99,7 @@ def invented(own: dict[str, Any] | None = None, classes: Sequence[str] = ("cat",
     return replace(made, **changes)
 
 
-def test_a_run_is_read_back_from_its_page_with_all_that_it_tells(saliency: RunSummary, out: Path) -> None:
+def test_a_run_is_read_back_from_its_page_with_all_its_content(saliency: RunSummary, out: Path) -> None:
     told = own(saliency)
     assert sum(told.given) == TRAINED * 10
     assert told.given.known == pytest.approx(0.4 * TRAINED * 10, rel=0.2)
@@ -113,7 +113,7 @@ def test_a_run_is_read_back_from_its_page_with_all_that_it_tells(saliency: RunSu
     assert read(written(out / "again.html", saliency)) == saliency
 
 
-def test_the_marks_that_are_shown_say_what_the_ledger_says(saliency: RunSummary, out: Path) -> None:
+def test_the_marks_on_the_page_are_those_of_the_ledger(saliency: RunSummary, out: Path) -> None:
     told, counts = own(saliency), own(saliency).label_counts
     assert told.absent
     assert told.present
@@ -145,7 +145,7 @@ def test_damaged_marks_are_refused(tmp_path: Path, change: dict[str, Any]) -> No
     refused(tmp_path, data | {"own": data["own"] | change})
 
 
-def test_each_class_has_its_average_precision_and_the_unjudged_are_named() -> None:
+def test_each_class_has_its_average_precision_and_missing_ones_are_named() -> None:
     page = Page(page_of(invented()))
     labels = [chart["aria-label"] or "" for chart in page.all("svg")]
     assert any(label.startswith("Average precision on the test images") and "cat 90.0" in label for label in labels)
@@ -155,7 +155,7 @@ def test_each_class_has_its_average_precision_and_the_unjudged_are_named() -> No
     assert "the mean is over 1 other class." in page.text
 
 
-def test_of_many_classes_the_worst_are_drawn_and_all_are_listed() -> None:
+def test_for_many_classes_the_lowest_are_drawn_and_all_are_listed() -> None:
     names = [f"c{k:02d}" for k in range(40)]
     precisions = [Precision(1 - k / 100, 5, 50) for k in range(40)]
     counts = dict.fromkeys(names, 5)
@@ -171,7 +171,7 @@ def test_of_many_classes_the_worst_are_drawn_and_all_are_listed() -> None:
     assert "c00 100.0 % 10.0 % 5" in text_of(many)
 
 
-def test_probabilities_are_counted_by_what_was_given_and_by_what_the_unknown_is() -> None:
+def test_probabilities_are_counted_by_given_and_by_true_marks() -> None:
     p = torch.tensor([[0.0, 0.049, 0.5], [1.0, 0.951, 0.3]])
     given = torch.tensor([[ABSENT, UNKNOWN, UNKNOWN], [PRESENT, UNKNOWN, UNKNOWN]])
     truth = torch.tensor([[ABSENT, ABSENT, UNKNOWN], [PRESENT, PRESENT, ABSENT]])
@@ -188,7 +188,7 @@ def test_probabilities_are_counted_by_what_was_given_and_by_what_the_unknown_is(
     assert not any("that are" in name for name in hidden)
 
 
-def test_a_histogram_is_of_shares_and_says_how_many_are_likely() -> None:
+def test_a_histogram_shows_shares_and_how_many_are_likely() -> None:
     counts = [6, *[0] * (BINS - 2), 2]
     drawn = probability_histogram("Unknown marks", counts, 0)
     assert "Unknown marks (8)" in drawn
@@ -200,11 +200,11 @@ def test_a_histogram_is_of_shares_and_says_how_many_are_likely() -> None:
     assert "Predicted probabilities of known and unknown marks" in page
 
 
-def test_the_surest_unknown_marks_are_of_training_images_and_never_given(tmp_path: Path) -> None:
+def test_the_most_confident_unknown_marks_are_of_training_images_and_not_given(tmp_path: Path) -> None:
     shown = gallery(tmp_path)
     dataset, given = shown.experiment.dataset, shown.given
     for present in (True, False):
-        for name, examples in shown.surest(range(10), present).items():
+        for name, examples in shown.most_confident(range(10), present).items():
             k = NAMES.index(name)
             p = shown.probabilities[:TRAINED, k][given[:TRAINED, k] == UNKNOWN]
             best = (p if present else 1 - p).sort(descending=True).values
@@ -216,13 +216,13 @@ def test_the_surest_unknown_marks_are_of_training_images_and_never_given(tmp_pat
                 assert one.truth == (name if dataset.labels[row, k] == PRESENT else f"not {name}")
 
 
-def test_nothing_is_called_present_that_the_model_finds_unlikely(tmp_path: Path) -> None:
+def test_unlikely_classes_are_not_shown_as_present(tmp_path: Path) -> None:
     shown = gallery(tmp_path, torch.full((TRAINED + TESTED, 10), 0.4))
-    assert shown.surest(range(10), present=True) == {}
-    assert set(shown.surest([2, 5], present=False)) == {"two", "five"}
+    assert shown.most_confident(range(10), present=True) == {}
+    assert set(shown.most_confident([2, 5], present=False)) == {"two", "five"}
 
 
-def test_the_given_marks_that_the_model_finds_least_likely_are_doubted_first(tmp_path: Path) -> None:
+def test_the_least_likely_given_marks_come_first(tmp_path: Path) -> None:
     probabilities = gallery(tmp_path).given.double().clamp(0, 1).float()
     absent, present = torch.nonzero(gallery(tmp_path).given == ABSENT)[0], torch.nonzero(probabilities == 1)[0]
     probabilities[tuple(absent)], probabilities[tuple(present)] = 0.7, 0.2
@@ -260,9 +260,9 @@ def test_every_run_on_the_data_shows_maps_of_the_same_images(saliency: RunSummar
             assert opened(found.overlay).size == opened(one.image).size
 
 
-def test_maps_stand_side_by_side_under_several_runs(saliency: RunSummary, bce: RunSummary) -> None:
+def test_several_runs_have_a_table_of_the_same_maps(saliency: RunSummary, bce: RunSummary) -> None:
     page = page_of(saliency, bce)
-    (table,) = re.findall(r'<table class="sights">.*?</table>', page, re.DOTALL)
+    (table,) = re.findall(r'<table class="compared">.*?</table>', page, re.DOTALL)
     assert table.count("<tr>") == 1 + 6
     shown = re.findall(r'src="([^"]*)"', table)
     for one, other in zip(own(saliency).maps, own(bce).maps, strict=True):
@@ -276,11 +276,13 @@ def test_maps_stand_side_by_side_under_several_runs(saliency: RunSummary, bce: R
     ("probabilities", "classes"),
     [([0.1, 0.9, 0.6, 0.8, 0.7], [1, 3, 4]), ([0.1, 0.9, 0.2], [1]), ([0.1, 0.3, 0.2], [1]), ([0.6], [0])],
 )
-def test_likely_classes_have_a_map_and_the_likeliest_always(probabilities: list[float], classes: list[int]) -> None:
+def test_likely_classes_have_a_map_and_the_most_probable_one_always(
+    probabilities: list[float], classes: list[int]
+) -> None:
     assert most_probable(torch.tensor(probabilities)) == classes
 
 
-def test_a_map_shows_evidence_for_its_class_and_nothing_of_what_speaks_against(tmp_path: Path) -> None:
+def test_a_map_shows_only_positive_evidence_for_its_class(tmp_path: Path) -> None:
     shown = gallery(tmp_path)
     model = shown.experiment.method.model
     assert isinstance(model, ClassMapClassifier)
@@ -293,7 +295,7 @@ def test_a_map_shows_evidence_for_its_class_and_nothing_of_what_speaks_against(t
     assert len(class_mapped(shown, model)) == 6
 
 
-def test_a_bias_which_no_place_has_more_of_is_not_in_the_map() -> None:
+def test_the_bias_is_not_in_the_map() -> None:
     torch.manual_seed(0)
     model = ClassMapClassifier(nn.Identity(), 6, 4, scaled=True, bias=True)
     kept = torch.rand(2, 6, 9)
@@ -326,7 +328,7 @@ def test_the_words_are_those_of_the_task() -> None:
     assert "accuracy" not in text.lower()
 
 
-def test_a_model_that_names_nothing_and_one_that_was_not_judged_are_said_to() -> None:
+def test_missing_predictions_and_missing_evaluation_are_stated() -> None:
     nothing = invented(metrics={"test": {"num_images": 100, "mAP": 0.3, "OP": 0.0, "OR": 0.0}})
     assert "none of the present classes is predicted" in text_of(nothing)
     text = text_of(invented({"precisions": []}, metrics={}))

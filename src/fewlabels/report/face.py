@@ -8,27 +8,27 @@ from markupsafe import Markup
 from fewlabels.report.content.blocks import Block, LegendEntry, Section, filled
 from fewlabels.report.content.features import Embedding
 from fewlabels.report.content.figures import Evidence, Figure, Figures, figures_table
-from fewlabels.report.content.plots import Curve, Plot, judged
+from fewlabels.report.content.plots import Curve, Plot, evaluation_plot
 from fewlabels.report.summary import Content, RunSummary
 from fewlabels.report.words import plural
 
 C = TypeVar("C", bound=Content)
 
 
-class Sight(NamedTuple):
+class ComparedImage(NamedTuple):
     """One image in a comparison of several runs."""
 
     path: str
     first: str | Block
     """In the first column: the image itself or its name."""
-    seen: Sequence[Block]
+    shown: Sequence[Block]
     """In the column of the run."""
 
 
-class Sights(NamedTuple):
+class ComparedImages(NamedTuple):
     """Images that several runs on the same data show."""
 
-    rows: Sequence[Sight]
+    rows: Sequence[ComparedImage]
     bright: str = ""
     """What is bright in heat maps."""
     legend: Sequence[LegendEntry] = ()
@@ -132,7 +132,7 @@ class Face(Generic[C]):
     def plots(self) -> Sequence[Plot]:
         """Return the plots of history.csv besides the loss."""
         figure = self.figure
-        return [judged(figure.name, figure.key, figure.is_share), PSEUDO_LABELS]
+        return [evaluation_plot(figure.headline, figure.key, figure.is_share), PSEUDO_LABELS]
 
     def compared_curves(self) -> Sequence[tuple[Curve, bool]]:
         """Return the curves that are compared between runs, and whether each is a share."""
@@ -152,7 +152,7 @@ class Face(Generic[C]):
         """Return the features in the plane, to compare them with those of other runs."""
         return None
 
-    def sights(self) -> Sights | None:
+    def compared_images(self) -> ComparedImages | None:
         """Return the images to compare with those of other runs."""
         return None
 

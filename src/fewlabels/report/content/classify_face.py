@@ -20,7 +20,7 @@ from fewlabels.report.content.figures import (
     figures_table,
 )
 from fewlabels.report.draw.bars import count_bars
-from fewlabels.report.face import VALIDATION_ONLY, Face, Sight, Sights
+from fewlabels.report.face import VALIDATION_ONLY, ComparedImage, ComparedImages, Face
 from fewlabels.report.words import NBSP, interval, percent, plural, three_digits
 
 _WIDE = 0.1
@@ -194,11 +194,11 @@ class ClassifyFace(Face[C]):
         """Return the pooled features."""
         return self.own.embedding
 
-    def sights(self) -> Sights | None:
+    def compared_images(self) -> ComparedImages | None:
         """Return the class activation maps."""
         maps = self.own.maps
-        rows = [Sight(one.example.path, plain_picture(one.example), [_overlay(one)]) for one in maps]
-        return Sights(rows, maps[0].shows) if rows else None
+        rows = [ComparedImage(one.example.path, plain_picture(one.example), [_overlay(one)]) for one in maps]
+        return ComparedImages(rows, maps[0].shows) if rows else None
 
 
 def _line(figures: Figures, images: str) -> str:

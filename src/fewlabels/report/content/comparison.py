@@ -12,7 +12,7 @@ from fewlabels.report.content.figures import MISSING, Figure
 from fewlabels.report.content.plots import LOSS, SHARES, Curve, points
 from fewlabels.report.content.setup import method_name
 from fewlabels.report.draw.lines import Series, line_chart
-from fewlabels.report.face import Face, Sights
+from fewlabels.report.face import ComparedImages, Face
 from fewlabels.report.words import format_duration
 
 Faces = Sequence[Face[Any]]
@@ -38,12 +38,12 @@ def ranking(faces: Faces) -> str:
 
 def sections(faces: Faces) -> list[Section]:
     """Return the sections above the single runs; sections without blocks are left out."""
-    seen = [(face.run.name, embedding, face.run.classes) for face in faces if (embedding := face.embedding())]
+    embeddings = [(face.run.name, embedding, face.run.classes) for face in faces if (embedding := face.embedding())]
     found = [
         Section("Comparison", [_table(faces)]),
         Section("Learning curves", filled(charts(*_curves(faces)))),
         Section("The same images in several runs", _same_images(faces)),
-        features_section(seen),
+        features_section(embeddings),
     ]
     return [section for section in found if section.blocks]
 
@@ -95,26 +95,26 @@ def _curves(faces: Faces) -> list[Markup]:
 
 def _same_images(faces: Faces) -> list[Block]:
     """Return a table for each group of runs on the same data that show the same images."""
-    groups: dict[tuple[object, ...], list[tuple[str, Sights]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[str, ComparedImages]]] = {}
     for face in faces:
-        if sights := face.sights():
+        if images := face.compared_images():
             data = Path(str(face.setting("data"))).name  # the folder may have moved
-            key = (face.run.task, data, *face.run.classes, *(row.path for row in sights.rows))
-            groups.setdefault(key, []).append((face.run.name, sights))
+            key = (face.run.task, data, *face.run.classes, *(row.path for row in images.rows))
+            groups.setdefault(key, []).append((face.run.name, images))
     return [block for group in groups.values() if len(group) > 1 for block in _side_by_side(group)]
 
 
-def _side_by_side(group: Sequence[tuple[str, Sights]]) -> list[Block]:
+def _side_by_side(group: Sequence[tuple[str, ComparedImages]]) -> list[Block]:
     """Return a row per image, a column per run."""
     rows = [
-        [together[0].first, *(Group(one.seen, "seen") for one in together)]
-        for together in zip(*(sights.rows for _, sights in group), strict=True)
+        [together[0].first, *(Group(one.shown, "pictures") for one in together)]
+        for together in zip(*(images.rows for _, images in group), strict=True)
     ]
-    bright = " or ".join(dict.fromkeys(sights.bright for _, sights in group if sights.bright))
+    bright = " or ".join(dict.fromkeys(images.bright for _, images in group if images.bright))
     caption = f"The same images in {len(group)} runs" + (f"; bright: {bright}" if bright else "")
-    entries = _merged([entry for _, sights in group for entry in sights.legend])
+    entries = _merged([entry for _, images in group for entry in images.legend])
     legend = [Legend(entries)] if entries else []
-    return [*legend, Table(caption, ("image", *(name for name, _ in group)), rows, "sights")]
+    return [*legend, Table(caption, ("image", *(name for name, _ in group)), rows, "compared")]
 
 
 def _merged(entries: Sequence[LegendEntry]) -> list[LegendEntry]:

@@ -6,7 +6,6 @@ from fewlabels.report.content.blocks import (
     Block,
     BoxedPicture,
     Gallery,
-    Group,
     Legend,
     LegendEntry,
     Outline,
@@ -20,7 +19,7 @@ from fewlabels.report.content.figures import ACCURACY, Evidence, Figure, Figures
 from fewlabels.report.content.localize import Boxed, Boxing, LocalizeContent
 from fewlabels.report.content.plots import Curve, Plot, has_values
 from fewlabels.report.draw.histogram import iou_histogram, share_of_upper_half
-from fewlabels.report.face import PSEUDO_LABELS, VALIDATION_ONLY, Sight, Sights
+from fewlabels.report.face import PSEUDO_LABELS, VALIDATION_ONLY, ComparedImage, ComparedImages
 from fewlabels.report.words import NBSP, interval, percent, three_digits
 
 GT_KNOWN = Figure("gt_known", "GT-Known", title="Localization accuracy (GT-Known)")
@@ -156,15 +155,15 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
         lead = f"{_KEPT_EXPLAINED} {_CURVES_EXPLAINED}" if split else _KEPT_EXPLAINED
         return Section("Boxes during training", filled(charts(plot.drawn(history))), lead)
 
-    def sights(self) -> Sights | None:
+    def compared_images(self) -> ComparedImages | None:
         """Return the images with boxes."""
         if not (boxing := self.own.boxing):
             return None
         rows = [
-            Sight(one.example.path, one.example.truth or one.example.path, [Group(_shown(one, boxing), "seen-boxes")])
+            ComparedImage(one.example.path, one.example.truth or one.example.path, _shown(one, boxing))
             for one in boxing.images
         ]
-        return Sights(rows, legend=_legend(boxing.images, boxing)) if rows else None
+        return ComparedImages(rows, legend=_legend(boxing.images, boxing)) if rows else None
 
 
 def _curves(split: str) -> list[Curve]:
@@ -175,11 +174,11 @@ def _curves(split: str) -> list[Curve]:
 
 
 def _images(boxing: Boxing) -> Section:
-    judged = any(one.iou is not None for one in boxing.images)
+    evaluated = any(one.iou is not None for one in boxing.images)
     lead = (
         f"A fixed sample of the {boxing.kind}, with predicted class and confidence"
-        f"{', and the IoU of the predicted box' if judged else ''}. Boxes and maps of a class are those of the true "
-        f"class. A frame marks a wrong class{', or an IoU below 0.5' if judged else ''}."
+        f"{', and the IoU of the predicted box' if evaluated else ''}. Boxes and maps of a class are those of the true "
+        f"class. A frame marks a wrong class{', or an IoU below 0.5' if evaluated else ''}."
     )
     if any(one.overlay for one in boxing.images):
         lead += f" The heat map next to an image shows {boxing.shows}: the brighter, the more within that image."

@@ -24,7 +24,7 @@ from fewlabels.report.content.plots import Curve, Plot
 from fewlabels.report.draw.bars import Bar, bar_chart, count_bars
 from fewlabels.report.draw.chart import whole_percent
 from fewlabels.report.draw.histogram import probability_histogram
-from fewlabels.report.face import PSEUDO_LABELS, VALIDATION_ONLY, Face, Sight, Sights
+from fewlabels.report.face import PSEUDO_LABELS, VALIDATION_ONLY, ComparedImage, ComparedImages, Face
 from fewlabels.report.words import percent, plural
 
 MAP = Figure("mAP", "mAP", title="Mean average precision")
@@ -163,10 +163,10 @@ class MultilabelFace(Face[MultilabelContent]):
             ),
         ]
 
-    def sights(self) -> Sights | None:
+    def compared_images(self) -> ComparedImages | None:
         """Return the class maps."""
-        rows = [Sight(one.path, _image(one), [Group(_overlays(one), "overlays")]) for one in self.own.maps]
-        return Sights(rows, "evidence for the class below") if rows else None
+        rows = [ComparedImage(one.path, _image(one), _overlays(one)) for one in self.own.maps]
+        return ComparedImages(rows, "evidence for the class below") if rows else None
 
 
 def _shown(value: float | None) -> str:

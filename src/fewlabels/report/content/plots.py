@@ -41,15 +41,14 @@ class Plot(NamedTuple):
 LOSS = Plot("Loss", [Curve("loss", "loss", 0, "Loss")], shares=False, bounds=(0, None))
 
 
-def judged(name: str, key: str, shares: bool = True) -> Plot:
+def evaluation_plot(title: str, key: str, shares: bool = True) -> Plot:
     """Return the plot of a figure on test and validation images, ``test_KEY`` and ``val_KEY``.
 
     Args:
-        name: of the figure.
+        title: name of the figure.
         key: of the figure, in the columns of history.csv.
         shares: the figure is from 0 to 1.
     """
-    title = name[:1].upper() + name[1:]
     curves = [
         Curve(f"test_{key}", "test", 0, f"{title} on the test images"),
         Curve(f"val_{key}", "validation", 3, f"{title} on the validation images"),

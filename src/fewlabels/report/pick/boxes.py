@@ -38,7 +38,7 @@ class BoxesGallery:
         rule = experiment.method.pseudo_rule
         self.teacher = Localizer(self.model.classifier, None, rule) if rule else None
         """Predicts the pseudo boxes; None if the method has no rule for them."""
-        self.looked = self.teacher or self.model
+        self.mapper = self.teacher or self.model
         """The model whose maps are shown."""
         self.labels = torch.from_numpy(experiment.dataset.labels).clone()
         """(N,) int64: the known class of each image (the given one of a training image), or UNLABELLED."""
@@ -48,7 +48,7 @@ class BoxesGallery:
     @property
     def shows(self) -> str:
         """What is bright in the maps, for the reader."""
-        if self.looked.rule.source in ("features", "erase-and-merge"):
+        if self.mapper.rule.source in ("features", "erase-and-merge"):
             return "the mean of the classifier's last features, independent of the class"
         return "evidence for the class"
 
@@ -58,7 +58,7 @@ class BoxesGallery:
         assert found is not None
         return found
 
-    def least_sure(self, rows: np.ndarray, most: int) -> Tensor:
+    def least_confident(self, rows: np.ndarray, most: int) -> Tensor:
         """Return the rows with the lowest confidence, at most ``most``."""
         order = self.gallery.confidence[rows].argsort(stable=True)[:most]
         return torch.from_numpy(rows)[order]
@@ -73,8 +73,8 @@ class BoxesGallery:
         ious = [None] * len(rows) if own is None else best_iou(boxes, own).tolist()
         truth = [[] if own is None else _corners(torch.from_numpy(own.corners[own.row == n])) for n in range(len(rows))]
         return [
-            Boxed(example, box, taught, found, None if iou is None or np.isnan(iou) else iou)
-            for example, box, taught, found, iou in zip(
+            Boxed(example, box, pseudo_box, found, None if iou is None or np.isnan(iou) else iou)
+            for example, box, pseudo_box, found, iou in zip(
                 self.gallery.examples(rows.tolist()), _corners(boxes), pseudo, truth, ious, strict=True
             )
         ]
@@ -88,7 +88,7 @@ class BoxesGallery:
         heat = [
             overlay(pixels, one.numpy()) for pixels, one in zip(self.gallery.pixels(rows.tolist()), maps, strict=True)
         ]
-        rule, side = self.looked.rule, self.experiment.images.store.size
+        rule, side = self.mapper.rule, self.experiment.images.store.size
         if rule.source == "network":
             return [replace(one, overlay=shown) for one, shown in zip(images, heat, strict=True)]
         regions = _corners(boxes_of(maps, rule.threshold, rule.component, rule.scale, side))
@@ -101,7 +101,7 @@ class BoxesGallery:
         x, known = torch.cat(list(self.plain(rows))), self.labels[rows]
         classes = torch.where(known == UNLABELLED, self.gallery.guess[rows], known)
         try:
-            maps = self.looked.maps(x, classes.to(x.device)).detach().float().cpu()
+            maps = self.mapper.maps(x, classes.to(x.device)).detach().float().cpu()
         except UserError:
             return None
         return maps if maps[0].numel() > 1 and bool(maps.isfinite().all()) else None

@@ -40,16 +40,16 @@ def _boxing(experiment: Experiment, outcome: Outcome, boxes: TrueBoxes | None) -
         if len(rows)
     )
     true = None if rows is trained else boxes
-    ious, centred = _judged(gallery, rows, true) if true is not None else ([], None)
-    looked = gallery.looked
+    ious, centred = _evaluate(gallery, rows, true) if true is not None else ([], None)
+    rule = gallery.mapper.rule
     return Boxing(
         kind=kind, images=gallery.mapped(fixed_sample(rows, MOST), true),
-        unsure=gallery.boxed(gallery.least_sure(trained, MOST_UNSURE)), ious=ious, centred=centred, shows=gallery.shows,
-        threshold=None if looked.rule.source == "network" else looked.rule.threshold,
+        unsure=gallery.boxed(gallery.least_confident(trained, MOST_UNSURE)), ious=ious, centred=centred,
+        shows=gallery.shows, threshold=None if rule.source == "network" else rule.threshold,
     )  # fmt: skip
 
 
-def _judged(gallery: BoxesGallery, rows: np.ndarray, true: TrueBoxes) -> tuple[list[int], float | None]:
+def _evaluate(gallery: BoxesGallery, rows: np.ndarray, true: TrueBoxes) -> tuple[list[int], float | None]:
     """Return the IoUs of all images with a class, as GT-Known counts them, in bins; and GT-Known of a centred box."""
     rows = rows[gallery.labels[rows] != UNLABELLED]
     own = true.of(rows)

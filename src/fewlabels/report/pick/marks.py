@@ -34,7 +34,7 @@ class MarksGallery:
         self.trained = torch.from_numpy(experiment.split.labelled)
         """(n,) int64: rows of the training images."""
 
-    def surest(self, classes: Sequence[int], present: bool) -> dict[str, list[Example]]:
+    def most_confident(self, classes: Sequence[int], present: bool) -> dict[str, list[Example]]:
         """Return for each class the unknown marks most confidently predicted as present (or absent)."""
         shown = {}
         for k in classes:

@@ -33,8 +33,8 @@ def multilabel_content(
         accepted_absent=int((accepted & ~likely).sum()), judged_by=judged_by, precisions=precisions,
         histograms=histograms(gallery.probabilities[rows], given, gallery.truth[rows]),
         maps=class_mapped(gallery, outcome.model),
-        present=gallery.surest(range(len(classes))[:MOST_PRESENT], present=True),
-        absent=gallery.surest(sorted(frequent), present=False), doubted=gallery.doubted(),
+        present=gallery.most_confident(range(len(classes))[:MOST_PRESENT], present=True),
+        absent=gallery.most_confident(sorted(frequent), present=False), doubted=gallery.doubted(),
     )  # fmt: skip
 
 

@@ -161,6 +161,7 @@ def test_a_backbone_without_such_a_map_is_refused_before_there_is_a_run(
     spots: Path, tmp_path: Path, call: Call
 ) -> None:
     words = ["--backbone", "mobilenetv3_small_050", "--weights", "none", "--image-size", "32", "--device", "cpu"]
+    words += ["--precision", "fp32", "--layout", "contiguous"]
     answer = call("train", spots, "--method", "cam", "--out", tmp_path / "run", *words)
     assert "can't be read from it" in answer.err
     assert not (tmp_path / "run").exists()

@@ -23,7 +23,7 @@ TASKS = ("classify", "multilabel", "localize")
 NOT_IMPLEMENTED = {
     "ccn": "Wu et al., CVPR 2019",
     "tssdl": "Shi et al., ECCV 2018",
-    "ccl": "Liu and Tan, arXiv 1901.05657",
+    "ccl": "Li, Liu and Tan, arXiv 1901.05657",
 }
 """Methods of DNLL's tables of which neither the full definition nor the authors' code was available
 (docs/papers/baselines.md, Methods not implemented)."""

@@ -10,7 +10,7 @@ class InfoCAM(MapMethod):
     """
 
     title = "InfoCAM"
-    paper = "Qin et al., Informative Class Activation Maps, arXiv 1906.12037 (2019)."
+    paper = "Qin, Kim and Gedeon, Rethinking Softmax with Cross-Entropy, arXiv 1911.10688 (2019)."
     idea = (
         "Evidence that all classes share does not discriminate, so the mean of the other classes' maps is subtracted "
         "from the map of the class. The box encloses the largest component above a fifth of the map's range."

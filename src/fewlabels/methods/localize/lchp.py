@@ -39,9 +39,9 @@ class LCHPParameters(Parameters):
     scale: Scale = parameter(
         "min-max", "the map is scaled by its minimum and maximum, or by its maximum (docs/papers/lchp.md, L1)"
     )
-    alpha: float = parameter(20.0, "alpha: weight of the box loss in the first stage (Eq. 4)", least=0)
+    alpha: float = parameter(20.0, "alpha: weight of the box loss in the first stage (Eq. 3)", least=0)
     momentum: float = parameter(
-        0.9, "momentum of the averaged classifier that gives the pseudo boxes (Eq. 3)", least=0, below=1
+        0.9, "momentum of the averaged classifier that gives the pseudo boxes (Eq. 7)", least=0, below=1
     )
     tau: float = parameter(
         0.9, "tau: a box is kept if the classifier's confidence on its content is above this (Eq. 6)", least=0, most=1
@@ -146,7 +146,7 @@ class LCHP(LocalizingMethod):
         return 0 < number == self.rounds - 1
 
     def initialisation(self, batch: Batch) -> Losses:
-        """Return L = L_cls + alpha L_reg (Eq. 1, 2 and 4)."""
+        """Return L = L_cls + alpha L_reg (Eq. 1 to 3)."""
         x, labels = batch.labelled.views[0], batch.labelled.labels
         found = self.pseudo_boxes(x)
         # one pass over both: half of the sum of the two mean cross-entropies is the mean over all images

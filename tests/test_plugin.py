@@ -13,6 +13,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from fewlabels.cli.main import main
+from fewlabels.errors import UserError
+from fewlabels.tasks.task import load_task
 
 PLUGIN = Path(__file__).with_name("plugin")
 Call = Callable[..., str]
@@ -100,3 +102,11 @@ def test_bad_numbers_are_reported_with_their_row(images: Path, call: Call, capsy
     shown = "".join(capsys.readouterr())
     assert "row 3" in shown
     assert "is not a number" in shown
+
+
+def test_an_incomplete_task_is_refused(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    call("methods")
+    regress = load_task("regress")
+    monkeypatch.delattr(type(regress), "face")
+    with pytest.raises(UserError, match="the task 'regress' of another package has no face"):
+        load_task("regress")

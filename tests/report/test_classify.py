@@ -32,7 +32,7 @@ from fewlabels.report.draw.heat import colours, overlay
 from fewlabels.report.draw.scatter import Point, scatter
 from fewlabels.report.draw.thumbnail import thumbnail
 from fewlabels.report.pick.features import embedding, project
-from fewlabels.report.pick.gallery import Gallery
+from fewlabels.report.pick.gallery import ImagePicker
 from fewlabels.report.pick.maps import evidence_map, mapped
 from fewlabels.report.summary import RunSummary
 from fewlabels.run.train import train
@@ -65,7 +65,7 @@ def own(run: RunSummary) -> ClassifyContent:
     return run.own
 
 
-def embedded(shown: Gallery) -> Embedding | None:
+def embedded(shown: ImagePicker) -> Embedding | None:
     """The features of an untrained model."""
     experiment, task = shown.experiment, load_task("classify")
     model = experiment.method.model
@@ -73,11 +73,11 @@ def embedded(shown: Gallery) -> Embedding | None:
     return embedding(shown, Outcome(model, experiment.images.plain, predictions, task.answers))
 
 
-def gallery(folder: Path, dataset: Dataset, **changes: object) -> Gallery:
+def gallery(folder: Path, dataset: Dataset, **changes: object) -> ImagePicker:
     options = tiny_options(folder, "supervised", folder / "run", **({"image_size": 24} | changes))
     experiment = tiny_experiment(options, dataset)
     predictions = predict_all(load_task("classify"), experiment, experiment.method.model)
-    return Gallery(experiment, predictions)
+    return ImagePicker(experiment, predictions)
 
 
 @pytest.fixture(scope="module")

@@ -83,6 +83,11 @@ def test_the_verdict_names_the_figure() -> None:
     assert Regress.verdict({}) == []
 
 
+def test_runs_have_data_of_their_own_on_a_page_of_several() -> None:
+    page = Page(render([Regress(made(str(number))) for number in range(3)]))
+    assert [script["id"] for script in page.all("script")] == ["fewlabels-run", "fewlabels-run-2", "fewlabels-run-3"]
+
+
 def test_own_content_has_its_section_and_is_read_back(tmp_path: Path) -> None:
     run = made(own=Range(1.0, 99.0))
     page = tmp_path / "report.html"

@@ -20,7 +20,7 @@ from fewlabels.data.known.scenes import draw_scenes
 from fewlabels.evaluation.outcome import Predictions
 from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.report.content.example import Example
-from fewlabels.report.content.multilabel import BINS, Histogram, MarkCounts, MultilabelContent, Precision
+from fewlabels.report.content.multilabel import BINS, ClassPrecision, Histogram, MarkCounts, MultilabelContent
 from fewlabels.report.draw.histogram import probability_histogram
 from fewlabels.report.draw.thumbnail import thumbnail
 from fewlabels.report.pick.class_maps import class_mapped, most_probable, positive_maps
@@ -89,7 +89,7 @@ def invented(own: dict[str, Any] | None = None, classes: Sequence[str] = ("cat",
     """Two classes, no images."""
     content = MultilabelContent(
         MarkCounts(30, 70, 400), {"cat": 20, "dog": 10}, {"cat": 30, "dog": 20}, 90, "test images",
-        [Precision(0.9, 25, 100), Precision(None, 0, 100)],
+        [ClassPrecision(0.9, 25, 100), ClassPrecision(None, 0, 100)],
     )  # fmt: skip
     content = replace(content, **(own or {}))
     metrics = {"test": {"num_images": 100, "mAP": 0.9, "OP": 0.8, "OR": 0.75}}
@@ -157,7 +157,7 @@ def test_each_class_has_its_average_precision_and_missing_ones_are_named() -> No
 
 def test_for_many_classes_the_lowest_are_drawn_and_all_are_listed() -> None:
     names = [f"c{k:02d}" for k in range(40)]
-    precisions = [Precision(1 - k / 100, 5, 50) for k in range(40)]
+    precisions = [ClassPrecision(1 - k / 100, 5, 50) for k in range(40)]
     counts = dict.fromkeys(names, 5)
     many = invented(
         {"label_counts": counts, "pseudo_counts": counts, "precisions": precisions}, classes=names,
@@ -386,7 +386,8 @@ def test_class_names_are_shown_as_text(saliency: RunSummary) -> None:
     counts = dict.fromkeys(classes, 1)
     hostile = with_own(
         replace(saliency, classes=classes), label_counts=counts, pseudo_counts=counts, maps=maps, judged_by=HOSTILE,
-        histograms=[replace(one, marks=HOSTILE) for one in told.histograms], precisions=[Precision(None, 0, 0)] * 10,
+        histograms=[replace(one, marks=HOSTILE) for one in told.histograms],
+        precisions=[ClassPrecision(None, 0, 0)] * 10,
     )  # fmt: skip
     for runs in ([hostile], [hostile, hostile]):
         assert {script["type"] for script in Page(page_of(*runs)).all("script")} == {"application/json"}

@@ -10,8 +10,7 @@ from fewlabels.training.machine import processor
 
 CPU = torch.device("cpu")
 X86 = (
-    "processor : 0\nmodel name : A CPU\nflags : fpu avx2 amx_bf16\n\n"
-    "processor : 1\nmodel name : A CPU\nflags : fpu avx2\n"
+    "processor : 0\nmodel name : A CPU\nflags : fpu avx2 amx_bf16\n\nprocessor : 1\nmodel name : Another\nflags : fpu\n"
 )
 ARM = "processor : 0\nFeatures : fp asimd bf16\nCPU implementer : 0x41\n"
 

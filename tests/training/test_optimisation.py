@@ -86,12 +86,12 @@ def test_a_round_may_give_the_network_that_finds_boxes_another_rate() -> None:
     net = nn.Module()
     net.classifier, net.locator = Net(), Net()
     optimizer = make_optimizer(net, how())
-    set_lr(optimizer, 0.5, locator_lr=0.004)
+    set_lr(optimizer, 0.5, {"locator": 0.004})
     rates = {id(w): g["lr"] for g in optimizer.param_groups for w in g["params"]}
     assert {rates[id(w)] for w in net.locator.parameters()} == {0.002}
     assert sorted({rates[id(w)] for w in net.classifier.parameters()}) == [0.005, 0.05]
     set_lr(optimizer, 0.5)
-    assert sorted({g["lr"] for g in optimizer.param_groups if g["locator"]}) == [0.005]
+    assert sorted({g["lr"] for g in optimizer.param_groups if g["network"] == "locator"}) == [0.005]
 
 
 def test_clipping_bounds_the_joint_norm() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions, read_config
+from fewlabels.report.words import NBSP
 from fewlabels.tasks.task import face_of
 
 
@@ -17,9 +18,8 @@ def verdict(run: Path) -> str:
     """
     task = TrainOptions().replaced(read_config(run / "config.yaml")).task or "classify"
     lines = face_of(task).verdict(_metrics(run / "metrics.json"))
-    return "\n".join(
-        [*lines, f"{run / 'labels.csv'}: labels of all images", f"{run / 'report.html'}: report of the run"]
-    )
+    files = [f"{run / 'labels.csv'}: labels of all images", f"{run / 'report.html'}: report of the run"]
+    return "\n".join([*lines, *files]).replace(NBSP, " ")
 
 
 def _metrics(file: Path) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The base class of all methods: it maps the views of a batch to named losses."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from math import inf
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
@@ -254,9 +255,12 @@ class Method(nn.Module, ABC):
             pool: all training images.
         """
 
-    def locator_lr(self, number: int) -> float | None:
-        """Return the learning rate of the box network in that round, before the schedule; None for the run's own."""
-        return None
+    def learning_rates(self, number: int) -> Mapping[str, float]:
+        """Return learning rates, before the schedule, that replace the run's in round ``number``.
+
+        Keys are the networks of the model: ``classifier``, or ``locator`` for a second network that predicts boxes.
+        """
+        return {}
 
     def after_step(self) -> None:
         """Update what follows the weights, such as a teacher, after each step of the optimiser."""

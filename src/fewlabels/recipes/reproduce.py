@@ -13,7 +13,7 @@ from fewlabels.recipes.markdown import as_markdown
 from fewlabels.recipes.records import append_record, is_record_of, make_record, read_records
 from fewlabels.recipes.table import MODEL, Cell, PaperTable, load_table
 
-Run = tuple[Cell, int]
+CellDraw = tuple[Cell, int]
 """A cell and the number of the label draw, from 0."""
 
 
@@ -56,14 +56,14 @@ def reproduce(
     return page
 
 
-def _missing(wanted: list[Run], records: Path) -> Iterator[Run]:
+def _missing(wanted: list[CellDraw], records: Path) -> Iterator[CellDraw]:
     """Yield the cells and draws without a record."""
     for cell, draw in wanted:
         if not any(is_record_of(record, cell, draw) for record in read_records(records)):
             yield cell, draw
 
 
-def _until(minutes: float | None, missing: Iterator[Run], say: Callable[[str], None]) -> Iterator[Run]:
+def _until(minutes: float | None, missing: Iterator[CellDraw], say: Callable[[str], None]) -> Iterator[CellDraw]:
     """Yield runs until the time is over."""
     begin = time.monotonic()
     for run in missing:
@@ -90,7 +90,7 @@ def _train(cell: Cell, draw: int, runs: Path, say: Callable[[str], None]) -> Pat
     return folder
 
 
-def _wanted(table: PaperTable, patterns: tuple[str, ...], draws: int | None) -> list[Run]:
+def _wanted(table: PaperTable, patterns: tuple[str, ...], draws: int | None) -> list[CellDraw]:
     """List the requested cells, draw by draw, so that an unfinished table has a figure in every cell."""
     if draws is not None and draws < 1:
         raise UserError(f"--draws {draws} is out of range; give 1 or more")

@@ -15,22 +15,17 @@ from fewlabels.report.structure import structure
 from fewlabels.report.summary import RunSummary
 
 IDENTIFIER = "fewlabels-run"
+"""Id of the script element; further ones on a page end in -2, -3 and so on."""
 FaceOf = Callable[[str], type[Face[Any]]]
 """Returns the face of the task of a name; raises UserError if there is no such task."""
 
 
-def island(run: RunSummary, number: int = 0) -> Markup:
-    """Return a script element that is never run; no character in it can end it early.
-
-    Args:
-        run: whose data.
-        number: place of the run on the page, from 0.
-    """
+def island_json(run: RunSummary) -> Markup:
+    """Return the data of a run for a script element that is never run; no character in it can end the element."""
     data = json.dumps(run.to_dict(), allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         data = data.replace(character, f"\\u{ord(character):04x}")
-    suffix = f"-{number + 1}" if number else ""
-    return Markup(f'<script type="application/json" id="{IDENTIFIER}{suffix}">{data}</script>')
+    return Markup(data)
 
 
 def read_face(report_html: Path, face_of: FaceOf) -> Face[Any]:

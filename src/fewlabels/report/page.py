@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fewlabels.report.content import comparison, single
 from fewlabels.report.face import Face
-from fewlabels.report.island import island
+from fewlabels.report.island import IDENTIFIER, island_json
 
 # The policy makes the browser itself refuse any request, whatever a class or a file is called.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -28,7 +28,8 @@ def render(faces: Sequence[Face[Any]]) -> str:
         runs=[_run(face) for face in faces],
         ranking=comparison.ranking(faces) if several else None,
         compared=comparison.sections(faces) if several else [],
-        islands=[island(face.run, number) for number, face in enumerate(faces)],
+        island=IDENTIFIER,
+        data=[island_json(face.run) for face in faces],
     )  # fmt: skip
 
 

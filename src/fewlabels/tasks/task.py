@@ -13,6 +13,7 @@ from fewlabels.data.dataset import Dataset
 from fewlabels.data.labels.kind import LabelKind
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
+from fewlabels.errors import UserError
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.extensions import load_registered, registered
 from fewlabels.methods.catalogue import TASKS, check_task
@@ -154,16 +155,26 @@ def predict_all(task: Task, experiment: Experiment, model: Classifier) -> Predic
     return Predictions(found, experiment.method.accepts(found.to(device)).cpu(), boxes)
 
 
+_NEEDED = ("name", "label_kind", "columns", "face")
+"""Attributes without a default, which Python does not check when a task is made."""
+
+
 def load_task(name: str) -> Task:
     """Load a task of this package, or one that another package registers.
 
     Raises:
-        UserError: there is no such task, or it can't be imported.
+        UserError: there is no such task, it can't be imported, or it is not complete.
     """
     if name in TASKS:
         return import_module(f"fewlabels.tasks.{name}").task
     check_task(name)
-    return load_registered(registered("fewlabels.tasks")[name])
+    task = load_registered(registered("fewlabels.tasks")[name])
+    missing = [each for each in _NEEDED if not hasattr(task, each)]
+    if missing:
+        raise UserError(
+            f"the task '{name}' of another package has no {', '.join(missing)}; see fewlabels.tasks.task.Task"
+        )
+    return task
 
 
 def face_of(name: str) -> type[Face[Any]]:

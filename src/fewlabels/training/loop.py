@@ -80,7 +80,7 @@ class Trainer:
         with _stop_signals() as stopped:
             for batch in self.feed.batches(self.step):
                 seed_generator(key_of(self.seed, "dropout", self.step, self.fabric.global_rank), self.fabric.device)
-                set_lr(optimizer, self._lr_factor(), self.method.locator_lr(batch.round))
+                set_lr(optimizer, self._lr_factor(), self.method.learning_rates(batch.round))
                 losses = module(batch)
                 total = torch.stack(list(losses.terms.values())).sum()
                 self.fabric.backward(total)

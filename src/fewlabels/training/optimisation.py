@@ -1,7 +1,9 @@
 """The optimiser, its parameter groups, and the learning rate as a function of the step."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -23,21 +25,22 @@ class Optimisation:
 
 
 def parameter_groups(method: nn.Module, how: Optimisation) -> list[dict]:
-    """Head or backbone or second network, with weight decay or (vectors: biases, normalisation) without.
+    """Return the groups of a method's weights by learning rate, weight decay and network.
 
-    A second network that finds boxes has the backbone's learning rate in all of its layers: its papers use one rate for
-    the whole network, the weights of their losses are large, and its sigmoids saturate at larger rates.
+    Vectors (biases, normalisation) have no weight decay. All layers of a second network that predicts boxes have the
+    backbone's learning rate: its papers use one rate for the whole network, the weights of their losses are large, and
+    its sigmoids saturate at larger rates.
     """
-    groups: dict[tuple[float, float, bool], dict] = {}
+    groups: dict[tuple[float, float, str], dict] = {}
     for name, weight in method.named_parameters():
         if not weight.requires_grad:
             continue
         parts = name.split(".")
-        located = "locator" in parts
-        lr = how.backbone_lr if located or "backbone" in parts else how.lr
+        network = "locator" if "locator" in parts else "classifier"
+        lr = how.backbone_lr if network == "locator" or "backbone" in parts else how.lr
         decay = how.weight_decay if weight.ndim > 1 else 0.0
-        fresh = {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay, "locator": located}
-        group = groups.setdefault((lr, decay, located), fresh)
+        fresh = {"params": [], "lr": lr, "base_lr": lr, "weight_decay": decay, "network": network}
+        group = groups.setdefault((lr, decay, network), fresh)
         group["params"].append(weight)
     return list(groups.values())
 
@@ -70,10 +73,16 @@ def lr_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
     return 1.0
 
 
-def set_lr(optimizer: Optimizer, factor: float, locator_lr: float | None = None) -> None:
-    """Give every group its base learning rate times the factor; a second network for boxes another, where there is."""
+def set_lr(optimizer: Optimizer, factor: float, rates: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Set the learning rate of every group to the factor times its base rate, or times the rate of its network.
+
+    Args:
+        optimizer: of :func:`make_optimizer`.
+        factor: of the schedule.
+        rates: base rates by network, ``classifier`` or ``locator``, that replace those of its groups.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = factor * (group["base_lr"] if locator_lr is None or not group["locator"] else locator_lr)
+        group["lr"] = factor * rates.get(group["network"], group["base_lr"])
 
 
 def clip_gradient(optimizer: Optimizer, norm: float) -> None:

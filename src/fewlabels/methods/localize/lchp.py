@@ -1,5 +1,6 @@
 """LCHP: a second network learns boxes from a classifier's maps, and is refined by consistency on confident boxes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -127,9 +128,9 @@ class LCHP(LocalizingMethod):
             if self.initialised is not None:
                 self.initialised.restart(self.locator)
 
-    def locator_lr(self, number: int) -> float | None:
-        """Return ``refine_lr`` in the refinement, else None."""
-        return self.p.refine_lr if self.refines(number) else None
+    def learning_rates(self, number: int) -> Mapping[str, float]:
+        """Return ``refine_lr`` for the localiser in the refinement."""
+        return {"locator": self.p.refine_lr} if self.refines(number) else {}
 
     @property
     def locator(self) -> Classifier:

@@ -14,7 +14,7 @@ def _activation(slope: float) -> nn.Module:
     return nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
 
 
-class Block(nn.Module):
+class WideBlock(nn.Module):
     """Batch norm and activation before each of two 3x3 convolutions; a 1x1 shortcut where the width changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, slope: float) -> None:
@@ -56,7 +56,7 @@ class WideResNet(TimmNet):
         blocks, inputs = [], 16
         for outputs, first_stride in ((16 * widen, 1), (32 * widen, 2), (64 * widen, 2)):
             for index in range((depth - 4) // 6):
-                blocks.append(Block(inputs, outputs, first_stride if index == 0 else 1, leaky_slope))
+                blocks.append(WideBlock(inputs, outputs, first_stride if index == 0 else 1, leaky_slope))
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.norm = nn.BatchNorm2d(inputs)

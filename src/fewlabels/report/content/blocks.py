@@ -17,7 +17,7 @@ class Block:
     """File in ``templates/blocks/``."""
 
 
-Cell = str | Block
+TableCell = str | Block
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Table(Block):
     template = "table.html"
     caption: str
     header: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     style: str = ""
     """CSS class."""
 

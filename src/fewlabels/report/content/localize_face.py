@@ -36,7 +36,7 @@ _KEPT = Curve("share_kept", "share of boxes kept", 3, "Share of boxes kept for t
 _MEANINGS = {
     "true": "true box",
     "model": "predicted box",
-    "pseudo": "pseudo box, from the map of the classifier, which the method trains with",
+    "pseudo": "pseudo box, computed from the map of the classifier and used for training",
 }
 _NO_TRUE_BOX = "No true box of a test or validation image is known, so the quality of the boxes is unknown."
 _FIGURES_EXPLAINED = (

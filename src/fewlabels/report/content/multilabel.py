@@ -23,7 +23,7 @@ class MarkCounts(NamedTuple):
         return self.present + self.absent
 
 
-class Precision(NamedTuple):
+class ClassPrecision(NamedTuple):
     """The average precision of one class."""
 
     average: float | None
@@ -96,7 +96,7 @@ class MultilabelContent(Content):
     """Unknown marks accepted as absent, over all classes."""
     judged_by: str = ""
     """Which images ``precisions`` are of, for the reader: "test images"."""
-    precisions: list[Precision] = field(default_factory=list)
+    precisions: list[ClassPrecision] = field(default_factory=list)
     """One per class, or none."""
     histograms: list[Histogram] = field(default_factory=list)
     maps: list[ClassMapped] = field(default_factory=list)

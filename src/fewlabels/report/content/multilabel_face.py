@@ -18,7 +18,7 @@ from fewlabels.report.content.blocks import (
 )
 from fewlabels.report.content.example import cards, class_strips
 from fewlabels.report.content.figures import FIGURES_CAPTION, MISSING, Figure, figures_table
-from fewlabels.report.content.multilabel import ClassMap, ClassMapped, Histogram, MultilabelContent, Precision
+from fewlabels.report.content.multilabel import ClassMap, ClassMapped, ClassPrecision, Histogram, MultilabelContent
 from fewlabels.report.content.multilabel_notes import limitations
 from fewlabels.report.content.plots import Curve, Plot
 from fewlabels.report.draw.bars import Bar, bar_chart, count_bars
@@ -173,7 +173,7 @@ def _shown(value: float | None) -> str:
     return MISSING if value is None else percent(value)
 
 
-def _bars(title: str, precisions: Sequence[tuple[str, Precision]]) -> list[Block]:
+def _bars(title: str, precisions: Sequence[tuple[str, ClassPrecision]]) -> list[Block]:
     rows = [Bar(name, one.average or 0, f"{_shown(one.average)} ({one.positives:,})") for name, one in precisions]
     return filled(charts(bar_chart(title, rows)))
 

@@ -1,4 +1,4 @@
-"""What was run: method, data, network, training, and the whole configuration."""
+"""The setup of a run: method, data, network, training, and the whole configuration."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -17,7 +17,7 @@ from fewlabels.models.maps.regions import boxes_of
 from fewlabels.report.content.blocks import Corners
 from fewlabels.report.content.localize import Boxed
 from fewlabels.report.draw.heat import overlay
-from fewlabels.report.pick.gallery import Gallery
+from fewlabels.report.pick.gallery import ImagePicker
 from fewlabels.report.pick.maps import SMALLEST
 from fewlabels.training.experiment import Experiment
 
@@ -34,7 +34,7 @@ class BoxesGallery:
         assert isinstance(outcome.model, Localizer)
         self.experiment, self.model, self.plain = experiment, outcome.model, outcome.plain
         self.answers = outcome.answers
-        self.gallery = Gallery(experiment, outcome.predictions)
+        self.gallery = ImagePicker(experiment, outcome.predictions)
         rule = experiment.method.pseudo_rule
         self.teacher = Localizer(self.model.classifier, None, rule) if rule else None
         """Predicts the pseudo boxes; None if the method has no rule for them."""

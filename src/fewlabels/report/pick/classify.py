@@ -8,7 +8,7 @@ from fewlabels.evaluation.classification import confusion
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.report.content.classify import ClassifyContent
 from fewlabels.report.pick.features import embedding
-from fewlabels.report.pick.gallery import Gallery
+from fewlabels.report.pick.gallery import ImagePicker
 from fewlabels.report.pick.maps import mapped
 from fewlabels.report.pick.perturbations import perturbed
 from fewlabels.training.experiment import Experiment
@@ -17,7 +17,7 @@ from fewlabels.training.experiment import Experiment
 def classify_content(experiment: Experiment, outcome: Outcome) -> ClassifyContent:
     """Count labels and errors, and pick images."""
     dataset, split, model = experiment.dataset, experiment.split, outcome.model
-    gallery, classes = Gallery(experiment, outcome.predictions), experiment.dataset.classes
+    gallery, classes = ImagePicker(experiment, outcome.predictions), experiment.dataset.classes
     labels, guess, given = torch.from_numpy(dataset.labels), gallery.guess, gallery.given
     test = torch.from_numpy(split.test)[labels[split.test] != UNLABELLED]
     unlabelled = torch.from_numpy(split.unlabelled)

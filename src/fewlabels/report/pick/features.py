@@ -11,7 +11,7 @@ from fewlabels.evaluation.outcome import Outcome
 from fewlabels.models.inference import features
 from fewlabels.report.content.features import Embedding
 from fewlabels.report.draw.scatter import Point
-from fewlabels.report.pick.gallery import Gallery, fixed_sample
+from fewlabels.report.pick.gallery import ImagePicker, fixed_sample
 
 MOST, FEWEST = 400, 10
 """Images in the plane; there is no plot with fewer than 10."""
@@ -27,7 +27,7 @@ class _Chosen(NamedTuple):
     known: bool
 
 
-def embedding(gallery: Gallery, outcome: Outcome) -> Embedding | None:
+def embedding(gallery: ImagePicker, outcome: Outcome) -> Embedding | None:
     """Project the model's pooled features of some images by t-SNE; None if there are too few."""
     dataset = gallery.experiment.dataset
     rows, images, known = _choose(dataset)

@@ -35,7 +35,7 @@ def pixels_of(experiment: Experiment, rows: Sequence[int]) -> np.ndarray:
     return found.permute(0, 2, 3, 1).cpu().numpy()
 
 
-class Gallery:
+class ImagePicker:
     """The images of a run with its predictions."""
 
     def __init__(self, experiment: Experiment, predictions: Predictions) -> None:

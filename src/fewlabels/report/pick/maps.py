@@ -10,14 +10,14 @@ from fewlabels.models.inference import evaluating
 from fewlabels.models.maps.cam import class_activation_maps, head_weight
 from fewlabels.report.content.classify import Mapped
 from fewlabels.report.draw.heat import overlay
-from fewlabels.report.pick.gallery import Gallery, fixed_sample, test_or_train
+from fewlabels.report.pick.gallery import ImagePicker, fixed_sample, test_or_train
 
 MOST = 8
 SMALLEST = 24
 """Smallest image side in pixels for which maps are shown."""
 
 
-def mapped(gallery: Gallery, model: Classifier) -> list[Mapped]:
+def mapped(gallery: ImagePicker, model: Classifier) -> list[Mapped]:
     """Return a few images with their maps; none if the images are small or the network has no such map."""
     images = gallery.experiment.images
     rows = fixed_sample(test_or_train(gallery.experiment.dataset), MOST)

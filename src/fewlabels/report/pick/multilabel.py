@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fewlabels.data.dataset import ABSENT, PRESENT, UNKNOWN
 from fewlabels.evaluation.outcome import Outcome
-from fewlabels.report.content.multilabel import BINS, Histogram, MarkCounts, MultilabelContent, Precision
+from fewlabels.report.content.multilabel import BINS, ClassPrecision, Histogram, MarkCounts, MultilabelContent
 from fewlabels.report.pick.class_maps import class_mapped
 from fewlabels.report.pick.marks import MarksGallery
 from fewlabels.training.experiment import Experiment
@@ -65,12 +65,12 @@ def histograms(probabilities: Tensor, given: Tensor, truth: Tensor) -> list[Hist
     ]
 
 
-def _precisions(experiment: Experiment, metrics: dict[str, dict[str, Any]]) -> tuple[str, list[Precision]]:
+def _precisions(experiment: Experiment, metrics: dict[str, dict[str, Any]]) -> tuple[str, list[ClassPrecision]]:
     """Return the average precisions on the test images, else on the validation images."""
     split = experiment.split
     for name, images, rows in (("test", "test images", split.test), ("val", "validation images", split.val)):
         if averages := metrics.get(name, {}).get("AP"):
             labels = experiment.dataset.labels[rows]
             positives, known = (labels == PRESENT).sum(0).tolist(), (labels != UNKNOWN).sum(0).tolist()
-            return images, [Precision(*one) for one in zip(averages, positives, known, strict=True)]
+            return images, [ClassPrecision(*one) for one in zip(averages, positives, known, strict=True)]
     return "", []

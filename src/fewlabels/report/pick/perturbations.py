@@ -9,12 +9,12 @@ from fewlabels.models.inference import evaluating, probabilities
 from fewlabels.randomness import Draws, key_of
 from fewlabels.report.content.classify import Perturbed
 from fewlabels.report.draw.thumbnail import thumbnail
-from fewlabels.report.pick.gallery import Gallery, fixed_sample, test_or_train
+from fewlabels.report.pick.gallery import ImagePicker, fixed_sample, test_or_train
 
 MOST = 6
 
 
-def perturbed(gallery: Gallery, model: Classifier) -> list[Perturbed]:
+def perturbed(gallery: ImagePicker, model: Classifier) -> list[Perturbed]:
     """Return a few images; none if the method perturbs nothing, or perturbs features instead of images."""
     experiment = gallery.experiment
     rows = fixed_sample(test_or_train(experiment.dataset), MOST)

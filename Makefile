@@ -44,7 +44,7 @@ lint: setup
 
 # Needs uv. Versions that are in the lock stay; remove a line from the lock to upgrade that package.
 lock:
-	$(UV) pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-annotate -q \
+	$(UV) pip compile pyproject.toml --extra weights --group dev --universal --generate-hashes --no-header --no-annotate -q \
 		-c constraints.txt -o requirements.lock
 
 bench: setup

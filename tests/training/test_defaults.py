@@ -6,11 +6,11 @@ import pytest
 
 from fewlabels.errors import UserError
 from fewlabels.options import TrainOptions
-from fewlabels.run.defaults import Facts, decide
+from fewlabels.run.defaults import DataFacts, decide
 
 ASKED = TrainOptions(data="folder", method="fixmatch")
-PICTURES = Facts(short_side=28, flip="none", accelerated=False, trains=True)
-PHOTOGRAPHS = Facts(short_side=375, flip="horizontal", accelerated=False, trains=True)
+PICTURES = DataFacts(short_side=28, flip="none", accelerated=False, trains=True)
+PHOTOGRAPHS = DataFacts(short_side=375, flip="horizontal", accelerated=False, trains=True)
 
 
 def test_small_pictures_are_trained_from_nothing_at_their_size() -> None:
@@ -25,7 +25,12 @@ def test_tiny_pictures_are_enlarged() -> None:
 
 def test_photographs_train_a_head_on_imagenet_features_on_a_cpu() -> None:
     found = decide(ASKED, PHOTOGRAPHS)
-    assert (found.backbone, found.weights, found.freeze, found.image_size) == ("mobilenetv2_100", "imagenet", True, 224)
+    assert (found.backbone, found.weights, found.freeze, found.image_size) == (
+        "tf_efficientnet_lite0",
+        "imagenet",
+        True,
+        224,
+    )
 
 
 def test_a_method_that_looks_at_pixels_takes_small_batches_through_a_frozen_trunk() -> None:

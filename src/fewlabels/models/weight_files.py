@@ -50,11 +50,18 @@ def read_file(named: str) -> WeightFile:
     return _read(path, named)
 
 
-def download(backbone: str, hub_id: str | None) -> WeightFile:
+def download(backbone: str, hub_id: str | None, instead: str = "") -> WeightFile:
     """Return timm's weights of a backbone, from the download cache or the server.
 
-    The server is first asked once, with a timeout of 5 seconds, because the download itself retries many times. Raises
-    UserError where there are no weights or the download fails.
+    The server is first asked once, with a timeout of 5 seconds, because the download itself retries many times.
+
+    Args:
+        backbone: a name of timm's.
+        hub_id: the repository of its weights; None if there is none.
+        instead: what else the user can do, for the message of the error.
+
+    Raises:
+        UserError: where there are no weights or the download fails.
     """
     if not hub_id:
         raise UserError(f"--weights imagenet: there are none for {backbone}; {_CHOICES}")
@@ -65,7 +72,8 @@ def download(backbone: str, hub_id: str | None) -> WeightFile:
             cached = hf_hub_download(hub_id, _HUB_FILE)
         except Exception as error:  # the client's errors differ between versions
             raise UserError(
-                f"--weights imagenet: those of {backbone} can't be downloaded ({type(error).__name__}); {_CHOICES}"
+                f"--weights imagenet: those of {backbone} can't be downloaded ({type(error).__name__}); "
+                f"{instead + ', ' if instead else ''}{_CHOICES}"
             ) from error
     return _read(Path(cached), "imagenet")
 

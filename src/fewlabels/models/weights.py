@@ -14,6 +14,7 @@ from fewlabels.errors import UserError
 from fewlabels.models import backbones
 from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.models.heads.normalized_linear import NormalizedLinear
+from fewlabels.models.packaged_weights import WEIGHT_PACKAGES, packaged_weights
 from fewlabels.models.weight_files import WeightFile, download, read_file
 
 State = dict[str, Tensor]
@@ -45,9 +46,11 @@ def resolve_weights(backbone: str, weights: str, channels: int, image_size: int)
 
     Args:
         backbone: a name of timm's.
-        weights: "none" for random weights, "imagenet" for timm's, downloaded or cached, or the path of a safetensors
-            file: the state dict of timm's network or of a :class:`SingleClassifier`. Its header may have ``mean`` and
-            ``std`` (as "0.5,0.5,0.5") and ``pad_type``; without mean and std, timm's for this backbone are used.
+        weights: "none" for random weights, "imagenet" for those of an installed package
+            (:mod:`~fewlabels.models.packaged_weights`) or else timm's, downloaded or cached, or the path of a
+            safetensors file: the state dict of timm's network or of a :class:`SingleClassifier`. Its header may have
+            ``mean`` and ``std`` (as "0.5,0.5,0.5") and ``pad_type``; without mean and std, timm's for this backbone
+            are used.
         channels: of the images.
         image_size: height and width in pixels.
 
@@ -57,7 +60,7 @@ def resolve_weights(backbone: str, weights: str, channels: int, image_size: int)
     configuration = backbones.pretrained_cfg(backbone)
     if weights == "none":
         return Weights()
-    file = download(backbone, configuration.hf_hub_id) if weights == "imagenet" else read_file(weights)
+    file, origin = _imagenet(backbone, configuration.hf_hub_id) if weights == "imagenet" else (read_file(weights), "")
     pad_type = file.header.get("pad_type")
     if pad_type is not None and pad_type not in backbones.PAD_TYPES:
         raise UserError(f"--weights {weights}: its header's pad_type is '{pad_type}', not one of '', 'same', 'valid'")
@@ -69,10 +72,20 @@ def resolve_weights(backbone: str, weights: str, channels: int, image_size: int)
         raise UserError(f"--weights {weights} holds no weights of a backbone")
     file_channels = _check_channels(file, state, configuration, channels)
     trunk = _fit(backbone, file._replace(state=state), (file_channels, channels), image_size, pad_type)
-    notes = [] if weights == "imagenet" else [_preprocessing_note(file, mean, std, pad_type)]
+    notes = [origin or _preprocessing_note(file, mean, std, pad_type)]
     if file_channels != channels:
         notes.append(f"weights for {file_channels} channels summed to {channels}")
     return Weights(trunk, head, head_name, mean, std, pad_type, tuple(notes))
+
+
+def _imagenet(backbone: str, hub_id: str | None) -> tuple[WeightFile, str]:
+    """Return ImageNet weights, from an installed package or the hub, and a note that says which."""
+    packaged = packaged_weights(backbone)
+    if packaged is not None:
+        return packaged
+    package = WEIGHT_PACKAGES.get(backbone)
+    file = download(backbone, hub_id, f"install the package {package.name}" if package else "")
+    return file, f"ImageNet weights of {backbone}: huggingface.co/{hub_id}, whose page names the licence"
 
 
 def load_weights(classifier: Classifier, weights: Weights) -> tuple[str, ...]:

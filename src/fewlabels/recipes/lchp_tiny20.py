@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fewlabels.recipes.lchp_cub50 import CUB_DELTA
 from fewlabels.recipes.localize_rows import lchp_stages, localize_rows
-from fewlabels.recipes.pepl_cub50 import WEIGHTS
+from fewlabels.recipes.pepl_cub50 import BACKBONE, WEIGHTS
 from fewlabels.recipes.table import PaperTable, grid
 
 _PAPER = {"Pseudo Label": (50.33,), "LCHP-I": (59.80,), "LCHP-R": (61.87,)}
@@ -25,8 +25,8 @@ def table(root: Path) -> PaperTable:
         "centred box of 80 % of each side has a GT-Known of 67.8, one of half the area 68.8, the whole image 56.4.",
         cells=grid(
             localize_rows(626, {"delta": 0.8}) | as_cub, {"Tiny-ImageNet, 20 classes": {}}, _PAPER, data=str(folder),
-            labels=str(folder / "annotations.csv"), weights=str(root / WEIGHTS), task="localize", skip_bad=True,
-            freeze=True, image_size=112, batch_size=32, root=str(root),
+            labels=str(folder / "annotations.csv"), backbone=BACKBONE, weights=str(root / WEIGHTS), task="localize",
+            skip_bad=True, freeze=True, image_size=112, batch_size=32, root=str(root),
         ),
         metric="gt_known",
         split="val",

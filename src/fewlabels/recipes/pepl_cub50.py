@@ -13,6 +13,7 @@ PEPL_TABLE_1 = {
     "PEPL": (38.53, 64.60, 76.97),
 }
 """Table I, CUB-200-2011: ResNet-50, all 200 classes, 448 px, 200 epochs."""
+BACKBONE = "mobilenetv2_100"
 WEIGHTS = "weights/mobilenetv2_100_imagenet.safetensors"
 
 
@@ -20,7 +21,7 @@ def cub50_options(root: Path) -> dict[str, Any]:
     """Return the options of the data; ``root``/cub50 has images/ and annotations.csv."""
     return {
         "data": str(root / "cub50"), "labels": str(root / "cub50" / "annotations.csv"), "root": str(root),
-        "weights": str(root / WEIGHTS),
+        "backbone": BACKBONE, "weights": str(root / WEIGHTS),
     }  # fmt: skip
 
 

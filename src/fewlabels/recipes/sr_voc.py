@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.options import TrainOptions
-from fewlabels.recipes.pepl_cub50 import WEIGHTS
+from fewlabels.recipes.pepl_cub50 import BACKBONE, WEIGHTS
 from fewlabels.recipes.sr_rows import SR_ROWS
 from fewlabels.recipes.table import PaperTable, grid
 
@@ -25,7 +25,7 @@ def voc_options(root: Path) -> dict[str, Any]:
     folder = root / "voc2007_sub"
     return {
         "data": str(folder), "labels": str(folder / "annotations.csv"), "task": "multilabel",
-        "image_size": 224, "root": str(root),
+        "backbone": BACKBONE, "image_size": 224, "root": str(root),
     }  # fmt: skip
 
 

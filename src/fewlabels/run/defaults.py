@@ -20,7 +20,7 @@ SMALLEST = 16
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataFacts:
     """The facts that the rule depends on."""
 
     short_side: int
@@ -40,7 +40,7 @@ class Facts:
     """Steps for small images on a CPU in this task, where they differ."""
 
 
-def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
+def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
     """Fill in every option that is None.
 
     Raises:
@@ -67,7 +67,7 @@ def decide(options: TrainOptions, facts: Facts) -> TrainOptions:
     return decided if decided.eval_every else replace(decided, eval_every=max(1, decided.steps // 10))
 
 
-def _small(facts: Facts, side: int) -> dict:
+def _small(facts: DataFacts, side: int) -> dict:
     """Return the defaults for small images: trained from random weights, at their own size."""
     steps = 20000 if facts.accelerated else facts.small_steps or (3000 if side <= 40 else 1500)
     return {
@@ -76,16 +76,16 @@ def _small(facts: Facts, side: int) -> dict:
     }  # fmt: skip
 
 
-def _labelled(facts: Facts) -> int:
+def _labelled(facts: DataFacts) -> int:
     """Return the labelled images in a batch on a CPU, so that a step costs about the same for every mu."""
     return max(8, BATCH // (1 + facts.mu)) if facts.mu else 8
 
 
-def _photographs(facts: Facts) -> dict:
+def _photographs(facts: DataFacts) -> dict:
     """Return the defaults for photographs: ImageNet weights; on a CPU only the head is trained, on cached features."""
     return {
         "image_size": min(224, max(96, facts.short_side // 32 * 32)), "flip": facts.flip,
-        "backbone": "mobilenetv2_100", "weights": "imagenet", "lr": 0.03,
+        "backbone": "tf_efficientnet_lite0", "weights": "imagenet", "lr": 0.03,
         "batch_size": 32 if facts.accelerated else _labelled(facts),
         "steps": 10000 if facts.accelerated else 1000, "workers": 2,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from fewlabels.models.precision import PLAIN, Precision
 from fewlabels.models.weights import Weights, resolve_weights
 from fewlabels.options import Settings, TrainOptions
 from fewlabels.run.choose_precision import Times, Workload, choose_precision
-from fewlabels.run.defaults import Facts, decide
+from fewlabels.run.defaults import DataFacts, decide
 from fewlabels.tasks.task import Task
 
 
@@ -107,9 +107,11 @@ def image_channels(settings: Settings, dataset: Dataset) -> int:
     return 1 if grey and settings.weights == "none" else 3
 
 
-def facts_of(dataset: Dataset, device: torch.device, method: type[Method], task: Task, parameters: Parameters) -> Facts:
+def facts_of(
+    dataset: Dataset, device: torch.device, method: type[Method], task: Task, parameters: Parameters
+) -> DataFacts:
     """Collect what the defaults are decided from."""
-    return Facts(
+    return DataFacts(
         short_side=_short_side(dataset),
         flip=dataset.flip,
         accelerated=device.type != "cpu",

@@ -16,7 +16,7 @@ import fewlabels
 from fewlabels import FewLabelsClassifier, UserError
 
 MACHINE: dict[str, Any] = {"threads": 1, "device": "cpu", "precision": "fp32", "layout": "channels_last"}
-QUICK: dict[str, Any] = {"steps": 6, "batch_size": 4, "parameters": {"mu": 2}, **MACHINE}
+QUICK: dict[str, Any] = {"method": "fixmatch", "steps": 6, "batch_size": 4, "parameters": {"mu": 2}, **MACHINE}
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +166,10 @@ def test_the_package_offers_its_names_without_importing_torch() -> None:
         assert callable(getattr(fewlabels, name))
     with pytest.raises(AttributeError, match="nothing"):
         _ = fewlabels.nothing
+
+
+def test_the_default_method_is_chosen_for_the_data(digits: Any) -> None:
+    X, _, y = digits
+    model = FewLabelsClassifier(steps=4, batch_size=4, **MACHINE)
+    assert model.method == "auto"
+    assert set(model.fit(X, y).predict(X)) <= {0, 1, 2}

@@ -25,6 +25,8 @@ from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import Experiment
 
 STEPS = 4
+WITHOUT_STEPS = ("auto", "graph-probe", "linear-probe")
+"""Methods that take no ``--steps``; with it, auto would choose a method that trains whole networks."""
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
 """Threads of a run: what `make test` and `make test-portable` set."""
 
@@ -99,7 +101,7 @@ def tiny_options(root: Path, method: str, out: Path, **changes: object) -> Train
         steps=STEPS, eval_every=2, device="cpu", threads=THREADS,
         precision="fp32", layout="channels_last",
     )  # fmt: skip
-    if method == "linear-probe":
+    if method in WITHOUT_STEPS:
         options = replace(options, steps=None)
     return replace(options, **changes)  # pyright: ignore[reportArgumentType]
 

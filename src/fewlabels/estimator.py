@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fewlabels.data.dataset import TRAIN, UNLABELLED, ArrayImages, Dataset, Flip
 from fewlabels.errors import UserError
-from fewlabels.methods.catalogue import load_method
+from fewlabels.methods.catalogue import AUTO, load_method
 from fewlabels.options import TrainOptions
 from fewlabels.run.inputs import model_answers
 from fewlabels.run.ledger import read_ledger
@@ -30,7 +30,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
     Every argument is the option of ``fewlabels train`` of that name; None is decided from the data and the device.
 
     Args:
-        method: a name that ``fewlabels methods`` lists.
+        method: a name that ``fewlabels methods`` lists, or auto, which chooses one for the data.
         steps: total optimiser steps.
         seed: random seed of the run.
         parameters: hyper-parameters of the method.
@@ -54,7 +54,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, method: str = "fixmatch", steps: int | None = None, seed: int = 0,
+        self, method: str = AUTO, steps: int | None = None, seed: int = 0,
         parameters: dict[str, Any] | None = None, flip: Flip = "none", device: str | None = None,
         out: str | None = None, backbone: str | None = None, weights: str | None = None,
         batch_size: int | None = None, lr: float | None = None, threads: int | None = None,
@@ -88,7 +88,7 @@ class FewLabelsClassifier(ClassifierMixin, BaseEstimator):
         """
         pixels = _pixels(X)
         classes, labels = _encode(y, len(pixels))
-        if load_method(self.method).unlabelled_views and not (labels == UNLABELLED).any():
+        if self.method != AUTO and load_method(self.method).unlabelled_views and not (labels == UNLABELLED).any():
             raise UserError(f"no row of y is -1, and '{self.method}' learns from unlabelled rows; use 'supervised'")
         dataset = _dataset(pixels, labels, tuple(str(c) for c in classes), self.flip)
         with tempfile.TemporaryDirectory(prefix="fewlabels-") as folder:

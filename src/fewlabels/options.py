@@ -21,7 +21,9 @@ class TrainOptions:
     """The options of ``fewlabels train``. None means: decided from data and device, and written to config.yaml."""
 
     data: str = option("", "a folder of images, or the name of a known data set", "data")
-    method: str = option("", "the method to train with; `fewlabels methods` lists them", "data")
+    method: str = option(
+        "auto", "the method to train with; `fewlabels methods` lists them; auto chooses one for the data", "data"
+    )
     labels: str | None = option(
         None,
         "CSV with columns path,label, or for several labels path and one per class (default: labels.csv in the folder)",
@@ -233,8 +235,6 @@ def validate(options: TrainOptions) -> None:
         raise UserError("--num-labels and --label-fraction exclude each other; give one of them")
     if not options.data:
         raise UserError("name the data: a folder of images, or a known data set such as 'digits'")
-    if not options.method:
-        raise UserError("name a method with --method; `fewlabels methods` lists them")
 
 
 def read_config(file: Path) -> dict[str, Any]:

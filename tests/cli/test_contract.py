@@ -29,7 +29,6 @@ MISTAKES = {
     "train digits --method fixmatch --method.treshold 0.9": "threshold",
     "train digits --method fixmatch --schedule cosin": "cosine",
     "train --method fixmatch": "digits",
-    "train digits": "--method",
     "predict": "RUN",
     "evaluate RUN digits --split tset": "test",
     "predict RUN": "IMAGES",

@@ -18,7 +18,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "train": Command("DATA --method NAME [options]", "train a model from few labels"),
+    "train": Command("DATA [--method NAME] [options]", "train a model from few labels"),
     "predict": Command("RUN IMAGES [options]", "predict class and confidence for every image of a folder"),
     "evaluate": Command("RUN DATA [options]", "evaluate a trained model on labelled data"),
     "label": Command("RUN [options]", "export the pseudo-labels of a run"),

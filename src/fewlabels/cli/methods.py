@@ -4,7 +4,7 @@ import sys
 from dataclasses import fields
 
 from fewlabels.cli.parser import Parser
-from fewlabels.methods.catalogue import load_method, method_names, notes_page, task_names, tasks_of
+from fewlabels.methods.catalogue import AUTO, load_method, method_names, notes_page, task_names, tasks_of
 
 
 def arguments(parser: Parser) -> None:
@@ -18,12 +18,24 @@ def run(parser: Parser, argv: list[str]) -> None:
     In a pipe the list has one line per method: its task, a tab, and its name.
     """
     name = parser.parse(argv).name
-    if name:
+    if name == AUTO:
+        print(_ABOUT_AUTO)
+    elif name:
         print("\n\n".join(describe(name, task) for task in tasks_of(name)))
     elif sys.stdout.isatty():
         print("\n\n".join(_overview(task) for task in task_names()))
     else:
         print("\n".join(f"{task}\t{method}" for task in task_names() for method in method_names(task)))
+
+
+_ABOUT_AUTO = """auto: the default of --method, for every task
+
+Photographs are embedded once by a pretrained network. Several heads are cross-fitted on the given labels, and the one
+with the least expected log-loss is chosen; with few labels, measurements on other data sets count more. Small images,
+--steps and --no-freeze need networks that are trained whole, which are chosen by these measurements alone. The run's
+config.yaml and report say what was tried and why it was chosen.
+
+Notes: docs/choosing.md"""
 
 
 def _overview(task: str) -> str:

@@ -1,4 +1,4 @@
-"""``fewlabels train DATA --method NAME``."""
+"""``fewlabels train DATA``."""
 
 from pathlib import Path
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.errors import UserError
+from fewlabels.methods.catalogue import AUTO
 from fewlabels.options import TrainOptions, read_config
 from fewlabels.report.words import NBSP
 from fewlabels.tasks.task import face_of
@@ -17,9 +18,24 @@ def verdict(run: Path) -> str:
         UserError: if metrics.json is missing or damaged.
     """
     task = TrainOptions().replaced(read_config(run / "config.yaml")).task or "classify"
-    lines = face_of(task).verdict(_metrics(run / "metrics.json"))
+    metrics = _metrics(run / "metrics.json")
+    lines = [*face_of(task).verdict(metrics), *_choice(metrics.get(AUTO))]
     files = [f"{run / 'labels.csv'}: labels of all images", f"{run / 'report.html'}: report of the run"]
     return "\n".join([*lines, *files]).replace(NBSP, " ")
+
+
+def _choice(figures: dict[str, Any] | None) -> list[str]:
+    """Return how ``--method auto`` chose, and its estimate of the accuracy."""
+    if figures is None:
+        return []
+    lines = [f"method {figures['method']}, chosen automatically: {figures['reason']}"]
+    if "accuracy" in figures:
+        low, high = (100 * figures[f"accuracy_{side}"] for side in ("low", "high"))
+        lines.append(
+            f"estimated accuracy {100 * figures['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}), from "
+            f"{figures['num_images']} labels that neither the choice nor the fit had seen ({figures['folds']} folds)"
+        )
+    return lines
 
 
 def _metrics(file: Path) -> dict[str, dict[str, Any]]:

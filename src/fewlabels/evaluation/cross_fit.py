@@ -1,13 +1,11 @@
 """Cross-fitted accuracy without test images: a linear probe is fitted on some labels and tested on the others."""
 
-import warnings
-
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import normalize
 
 from fewlabels.evaluation.classification import wilson_interval
+from fewlabels.evaluation.folds import Folds, stratified_folds
 
 MAX_FOLDS = 5
 MAX_IMAGES = 5000
@@ -32,19 +30,12 @@ def _sentence(folds: int, single: int) -> str:
     )
 
 
-def _correct(features: np.ndarray, labels: np.ndarray, scored: np.ndarray, folds: int, seed: int) -> int:
-    """Count the ``scored`` rows that the probe predicts correctly when held out; other rows are always used to fit."""
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    rows, always = np.flatnonzero(scored), np.flatnonzero(~scored)
+def _correct(features: np.ndarray, labels: np.ndarray, folds: Folds) -> int:
+    """Count the images that the probe predicts correctly when held out."""
     correct = 0
-    with warnings.catch_warnings():
-        # A class with fewer images than folds is valid: its images are in different folds.
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        parts = list(splitter.split(rows, labels[rows]))
-    for fitted, held_out in parts:
-        known = np.concatenate([rows[fitted], always])
-        probe = LogisticRegression(C=10.0, max_iter=1000).fit(features[known], labels[known])
-        correct += int((probe.predict(features[rows[held_out]]) == labels[rows[held_out]]).sum())
+    for fitted, held_out in folds:
+        probe = LogisticRegression(C=10.0, max_iter=1000).fit(features[fitted], labels[fitted])
+        correct += int((probe.predict(features[held_out]) == labels[held_out]).sum())
     return correct
 
 
@@ -66,18 +57,17 @@ def cross_fit(features: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, 
     if len(labels) > MAX_IMAGES:
         some = np.random.default_rng(seed).choice(len(labels), MAX_IMAGES, replace=False)
         features, labels = features[some], labels[some]
-    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if (counts >= 2).sum() < 2 or not np.isfinite(features).all():
+    folds = stratified_folds(labels, MAX_FOLDS, seed)
+    if not folds or not np.isfinite(features).all():
         return None
-    scored, folds = counts[inverse] >= 2, min(MAX_FOLDS, int(counts.max()))
-    num_images = int(scored.sum())
-    correct = _correct(np.asarray(normalize(features)), labels, scored, folds, seed)
+    num_images = sum(len(held) for _, held in folds)
+    correct = _correct(np.asarray(normalize(features)), labels, folds)
     low, high = wilson_interval(correct, num_images)
     return {
         "accuracy": correct / num_images,
         "accuracy_low": low,
         "accuracy_high": high,
         "num_images": num_images,
-        "folds": folds,
-        "what": _sentence(folds, int((counts == 1).sum())),
+        "folds": len(folds),
+        "what": _sentence(len(folds), len(labels) - num_images),
     }

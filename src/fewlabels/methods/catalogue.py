@@ -18,6 +18,8 @@ from fewlabels.extensions import load_registered, registered
 if TYPE_CHECKING:
     from fewlabels.methods.method import Method, Parameters
 
+AUTO = "auto"
+"""The value of ``--method`` that lets a task choose the method; it is not a method itself."""
 TASKS = ("classify", "multilabel", "localize")
 """The tasks of this package; :func:`task_names` adds those of other packages."""
 NOT_IMPLEMENTED = {
@@ -70,7 +72,7 @@ def check_method(name: str, task: str = "classify") -> None:
         UserError: if not; it names the task that has it, or the nearest name.
     """
     names = method_names(task)
-    if name in names:
+    if name in (AUTO, *names):
         return
     if name in NOT_IMPLEMENTED:
         raise UserError(
@@ -90,7 +92,7 @@ def tasks_of(name: str) -> list[str]:
     Raises:
         UserError: if there is none; it names the nearest method of any task.
     """
-    found = [task for task in task_names() if name in method_names(task)]
+    found = [task for task in task_names() if name in (AUTO, *method_names(task))]
     if not found:
         check_method(name)
     return found
@@ -131,6 +133,8 @@ def parameter_names(name: str, task: str = "classify") -> list[str]:
     They are read from the source of a method of this package; the class of another package's is imported.
     """
     check_method(name, task)
+    if name == AUTO:
+        return []
     if name in _files(task):
         return _declared(_files(task)[name])
     return [field.name for field in fields(load_method(name, task).hyperparameters)]

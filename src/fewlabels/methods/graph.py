@@ -48,7 +48,9 @@ def neighbour_graph(features: Tensor, k: int = 50, power: float = 3.0) -> csr_ma
     return csr_matrix(graph + graph.T)
 
 
-def diffuse(graph: csr_matrix, seeds: np.ndarray, alpha: float = 0.99, iterations: int = 20) -> np.ndarray:
+def diffuse(
+    graph: csr_matrix, seeds: np.ndarray, alpha: float = 0.99, iterations: int = 20, tolerance: float = 1e-6
+) -> np.ndarray:
     """Solve (I - alpha D^-1/2 W D^-1/2) Z = Y by conjugate gradients, column by column.
 
     Args:
@@ -56,6 +58,7 @@ def diffuse(graph: csr_matrix, seeds: np.ndarray, alpha: float = 0.99, iteration
         seeds: (N, C) float64 Y.
         alpha: from 0 to below 1; the larger, the farther labels spread.
         iterations: largest number of iterations.
+        tolerance: of the residual, relative to the seeds.
 
     Returns:
         (N, C) float64 Z.
@@ -63,7 +66,7 @@ def diffuse(graph: csr_matrix, seeds: np.ndarray, alpha: float = 0.99, iteration
     degree = np.asarray(graph.sum(1)).ravel()
     scale = diags_array(1 / np.sqrt(np.where(degree > 0, degree, 1)))
     system = csr_matrix(eye_array(len(degree)) - alpha * (scale @ graph @ scale))
-    return np.stack([cg(system, y, rtol=1e-6, maxiter=iterations)[0] for y in seeds.T], axis=1)
+    return np.stack([cg(system, y, rtol=tolerance, maxiter=iterations)[0] for y in seeds.T], axis=1)
 
 
 def balanced_seeds(count: int, num_classes: int, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:

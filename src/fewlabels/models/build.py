@@ -14,12 +14,16 @@ from fewlabels.models.classifier import Classifier, Ensemble, SingleClassifier
 from fewlabels.models.heads.adversarial_maps import AdversarialMapClassifier
 from fewlabels.models.heads.attention import AttentionClassifier
 from fewlabels.models.heads.bilinear_attention import BilinearAttentionClassifier
+from fewlabels.models.heads.centred_linear import CentredLinear
 from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.models.heads.normalized_linear import NormalizedLinear
 from fewlabels.models.localizer import Localizer, Locator, SpatialLocator
 from fewlabels.models.maps.box_rule import BoxRule
 
-HeadKind = Literal["linear", "normalized-linear", "class-maps", "adversarial-maps", "bilinear-attention"]
+HeadKind = Literal[
+    "linear", "normalized-linear", "centred-linear", "class-maps", "adversarial-maps", "bilinear-attention"
+]
+_LINEAR_HEADS = {"normalized-linear": NormalizedLinear, "centred-linear": CentredLinear}
 _RANGES = {
     "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
     "attention_maps": (0, 4096), "top": (1, 1 << 20),
@@ -148,7 +152,7 @@ def _build_one(spec: ModelSpec) -> SingleClassifier:
     if spec.head == "bilinear-attention":
         map_width = backbones.map_shape(backbone, spec.channels, spec.image_size)[0]
         return BilinearAttentionClassifier(backbone, map_width, spec.num_classes, spec.attention_maps)
-    head: nn.Module = (NormalizedLinear if spec.head == "normalized-linear" else nn.Linear)(width, spec.num_classes)
+    head = _LINEAR_HEADS.get(spec.head, nn.Linear)(width, spec.num_classes)
     if getattr(backbone, "weight_norm", False) and spec.head == "linear":
         head = weight_norm(head)
     if spec.attention_maps:

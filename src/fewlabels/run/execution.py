@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 
 from fewlabels.data.dataset import Dataset
 from fewlabels.run.assemble import assemble
+from fewlabels.run.choose_method import Chosen, choose_method, stored_choice
 from fewlabels.run.estimate import estimate_seconds
 from fewlabels.run.finish import finish
 from fewlabels.run.plan import Plan, make_plan
@@ -49,18 +50,24 @@ def execute(request: Request, resume: bool, say: Callable[[str], None], dataset:
     task = load_task(request.task)
     dataset = dataset or task.read(options)
     make_fabric(device)  # joins the processes: where something is measured for the plan, the first decides for all
-    plan = make_plan(options, task, dataset, device, threads, say)
+    chosen = (
+        Chosen(options, stored_choice(out)) if resume else choose_method(options, task, dataset, device, threads, say)
+    )
+    plan = make_plan(chosen.options, task, dataset, device, threads, say)
     fabric = make_fabric(device, plan.precision, plan.method.has_unused_parameters)
     experiment = prepare(plan, dataset, fabric.device)
-    config = describe_run(plan, record(fabric, threads, plan.times))
+    config = describe_run(plan, record(fabric, threads, plan.times), chosen.choice)
     progress = Progress(plan.settings.steps, say, quiet=not fabric.is_global_zero)
     for note in experiment.notes:
         progress.say(f"note: {note}")
     run = Run(plan, experiment, fabric, config, out, progress)
+    if chosen.choice is not None:
+        for line in chosen.choice.lines():
+            progress.say(line)
     trainer = _train(run, resume)
     progress.say(f"labelling all {len(dataset)} images")
     if fabric.is_global_zero:
-        finish(out, config, plan.task, experiment, trainer)
+        finish(out, config, plan.task, experiment, trainer, chosen.choice)
     fabric.barrier()
     return out
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from fewlabels.auto.choice import Choice
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.files import write_json, write_text
+from fewlabels.methods.catalogue import AUTO
 from fewlabels.report.page import render
 from fewlabels.report.pick.run import summarise
 from fewlabels.run.ledger import write_ledger
@@ -14,7 +16,9 @@ from fewlabels.training.experiment import Experiment
 from fewlabels.training.loop import Trainer
 
 
-def finish(out: Path, config: dict[str, Any], task: Task, experiment: Experiment, trainer: Trainer) -> None:
+def finish(
+    out: Path, config: dict[str, Any], task: Task, experiment: Experiment, trainer: Trainer, choice: Choice | None
+) -> None:
     """Write model, ledger, report and figures; metrics.json comes last and marks the run as finished."""
     dataset, split, model = experiment.dataset, experiment.split, trainer.average.shadow
     save_model(out, model, experiment.spec, dataset.classes, task.name)
@@ -26,6 +30,8 @@ def finish(out: Path, config: dict[str, Any], task: Task, experiment: Experiment
         "num_labels": len(split.labelled),
         "num_unlabelled": len(split.unlabelled),
     }
+    if choice is not None:
+        metrics[AUTO] = choice.figures()
     trainer.write_history(trainer.history)
     own = task.content(experiment, outcome, metrics)
     summary = summarise(

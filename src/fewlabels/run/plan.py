@@ -112,7 +112,7 @@ def facts_of(
 ) -> DataFacts:
     """Collect what the defaults are decided from."""
     return DataFacts(
-        short_side=_short_side(dataset),
+        short_side=short_side(dataset),
         flip=dataset.flip,
         accelerated=device.type != "cpu",
         trains=method.trains,
@@ -128,8 +128,8 @@ def unlabelled_ratio(method: type[Method], parameters: Parameters) -> int:
     return getattr(parameters, "mu", 0) if method.unlabelled_views else 0
 
 
-def _short_side(dataset: Dataset) -> int:
-    """The median over the images of the shorter side, in pixels."""
+def short_side(dataset: Dataset) -> int:
+    """Return the median over the images of the shorter side, in pixels."""
     if isinstance(dataset.images, ArrayImages):
         return min(dataset.images.pixels.shape[1:3])
     return int(np.median(dataset.images.sizes.min(1)))

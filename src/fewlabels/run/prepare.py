@@ -40,7 +40,15 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
     method = method.to(device)
     trunk, limits = choose_trunk(settings, method, images, len(dataset), len(split.labelled), len(split.pool))
     return Experiment(
-        settings, dataset, split, images, spec, method, make_views(plan), trunk, (*dataset.notes, *notes, *limits)
+        settings,
+        dataset,
+        split,
+        images,
+        spec,
+        method,
+        make_views(plan),
+        trunk,
+        (*dataset.notes, *weights.notes, *notes, *limits),
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from fewlabels.auto.choice import Choice
 from fewlabels.errors import UserError
 from fewlabels.files import write_text
-from fewlabels.methods.catalogue import TASKS, convert, load_method
+from fewlabels.methods.catalogue import AUTO, TASKS, convert, load_method
 from fewlabels.options import TrainOptions, flag, option_names, read_config
 from fewlabels.run.ledger import check_same_split, write_ledger
 from fewlabels.run.plan import Plan
@@ -65,11 +66,14 @@ def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, A
         yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
 
 
-def describe_run(plan: Plan, versions: dict[str, Any]) -> dict[str, Any]:
-    """Collect what config.yaml holds: every option and hyper-parameter with its final value, and the versions."""
+def describe_run(plan: Plan, versions: dict[str, Any], choice: Choice | None) -> dict[str, Any]:
+    """Collect what config.yaml holds: every option and hyper-parameter with its final value, and the record.
+
+    The record has the versions and, if the method was chosen by ``auto``, how.
+    """
     config = {f.name: getattr(plan.settings, f.name) for f in fields(TrainOptions)}
     config["parameters"] = {f.name: getattr(plan.parameters, f.name) for f in fields(plan.parameters)}
-    return {**config, "record": versions}
+    return {**config, "record": versions | ({} if choice is None else {AUTO: choice.to_dict()})}
 
 
 def open_folder(out: Path, config: dict[str, Any], task: Task, experiment: Experiment, resume: bool) -> None:

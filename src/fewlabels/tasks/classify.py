@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from fewlabels.auto.choice import Choice
+from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.heads import Given, PoolFeatures, choose_head
+from fewlabels.auto.request import AutoRequest
 from fewlabels.data.adapt import read_adapted
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.labels.classes import CLASSES
@@ -58,6 +63,18 @@ class Classify(Task):
         if not len(split.pool):
             raise UserError("no unlabelled image is left with --pool unlabelled; use --pool all or label fewer")
         return split
+
+    def choose(self, request: AutoRequest) -> Choice:
+        """Cross-fit heads on the features of a fixed network; whole networks are chosen by evidence."""
+        if request.trained:
+            return trained_choice(self.name, request.small)
+        experiment = request.prepare("linear-probe")
+        split = experiment.split
+        rows = torch.from_numpy(np.union1d(split.labelled, split.pool))
+        request.say(f"embedding {len(experiment.dataset)} images once; then candidates take seconds")
+        raw = features(experiment.method.model, experiment.trunk.plain(rows))
+        given = Given(np.searchsorted(rows.numpy(), split.labelled), split.given[split.labelled])
+        return choose_head(PoolFeatures(raw, len(experiment.dataset.classes)), given, request.seed)
 
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """Compute softmax probabilities."""

@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewlabels.auto.choice import Choice
+from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.pixels.frames import frames
 from fewlabels.data.split import LabelSplit
@@ -43,6 +46,10 @@ class Localize(Classify):
     face = LocalizeFace
     least_batch = 32
     small_steps = 5000
+
+    def choose(self, request: AutoRequest) -> Choice:
+        """Choose by evidence alone."""
+        return trained_choice(self.name, request.small)
 
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
         """Compute softmax probabilities and boxes; where the class is known, the box of that class."""

@@ -8,6 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewlabels.auto.choice import Choice
+from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.heads import PoolFeatures
+from fewlabels.auto.marks import choose_marks_head
+from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, Dataset
 from fewlabels.data.labels.known_proportion import drop_marks
 from fewlabels.data.labels.marks import MARKS
@@ -22,7 +27,7 @@ from fewlabels.methods.catalogue import load_method, method_names
 from fewlabels.methods.method import Method
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.inference import logits
+from fewlabels.models.inference import features, logits
 from fewlabels.options import Settings, TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.content.multilabel import MultilabelContent
@@ -66,6 +71,17 @@ class MultiLabel(Task):
         _check_marks(dataset, given, settings, method)
         val = np.sort(np.concatenate([held, dataset.rows(VAL)]))
         return LabelSplit(train, given, train, val, dataset.rows(TEST))
+
+    def choose(self, request: AutoRequest) -> Choice:
+        """Cross-fit heads on the features of a fixed network; whole networks are chosen by evidence."""
+        if request.trained:
+            return trained_choice(self.name, request.small)
+        experiment = request.prepare("linear-probe")
+        rows = torch.from_numpy(experiment.split.labelled)
+        request.say(f"embedding {len(experiment.dataset)} images once; then candidates take seconds")
+        raw = features(experiment.method.model, experiment.trunk.plain(rows))
+        pool = PoolFeatures(raw, len(experiment.dataset.classes))
+        return choose_marks_head(pool, experiment.split.given[experiment.split.labelled], request.seed)
 
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """Compute sigmoid probabilities."""

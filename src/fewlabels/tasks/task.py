@@ -9,6 +9,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from fewlabels.auto.choice import Choice
+from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.labels.kind import LabelKind
 from fewlabels.data.split import LabelSplit
@@ -64,6 +66,14 @@ class Task(ABC):
     @abstractmethod
     def draw(self, dataset: Dataset, settings: Settings, method: type[Method]) -> LabelSplit:
         """Draw the labels that this run may see; :class:`UserError` where the method can't learn from them."""
+
+    def choose(self, request: AutoRequest) -> Choice:
+        """Choose a method for ``--method auto``.
+
+        Raises:
+            UserError: if the task has no way to choose.
+        """
+        raise UserError(f"--task {self.name} has no automatic choice of the method; name one with --method")
 
     @abstractmethod
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:

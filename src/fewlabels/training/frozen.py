@@ -98,27 +98,28 @@ def remember(method: nn.Module) -> None:
 
 
 class PlainFeatures:
-    """Features of the plain images: each set of rows that is asked for is embedded once.
+    """Features of the plain images: all images are embedded once, in the order of the data set.
 
-    Images that every evaluation uses then cost no more than a pass through the head.
+    The features of an image then depend neither on what is asked for first nor on what is asked for together, and
+    images that every evaluation uses cost no more than a pass through the head.
     """
 
-    def __init__(self, model: Classifier, images: Images) -> None:
+    def __init__(self, model: Classifier, images: Images, num_images: int) -> None:
         self.model, self.images = model, images
+        self.rows = torch.arange(num_images)
         self.cache = EmbeddingCache(model, images)
         self.kind = kind_kept(model, images)
         self.chunk = max(1, (1 << 25) // self.kind.nbytes)
-        self.kept: dict[bytes, Tensor] = {}
+        self.kept: Tensor | None = None
 
     def __call__(self, rows: Tensor) -> Iterator[Tensor]:
         """Give the features of the rows in order, in chunks."""
-        key = rows.numpy().tobytes()
-        if key not in self.kept:
-            self.kept[key] = self.cache.get(
-                rows, self.kind, lambda: embedded(self.model, self.images.plain(rows)), "plain"
+        if self.kept is None:
+            self.kept = self.cache.get(
+                self.rows, self.kind, lambda: embedded(self.model, self.images.plain(self.rows)), "plain"
             )
-        device = next(self.model.parameters()).device
-        return (part.to(device) for part in torch.split(self.kept[key], self.chunk))
+        kept, device = self.kept, next(self.model.parameters()).device
+        return (kept[part].to(device) for part in torch.split(rows, self.chunk))
 
 
 def embed_views(

@@ -125,7 +125,7 @@ class FeatureTrunk(Trunk):
     gives_pixels = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "features", PlainFeatures(self.model, self.images))
+        object.__setattr__(self, "features", PlainFeatures(self.model, self.images, self.num_images))
 
     def apply(self, method: Method) -> None:
         freeze(method.model)

@@ -3,12 +3,10 @@
 from math import log
 
 import numpy as np
-import torch
-from torch import nn
 
 from fewlabels.methods.method import Pool
 from fewlabels.methods.multi_label import MultiLabelMethod
-from fewlabels.methods.probing import LinearProbeParameters, ProbingMethod
+from fewlabels.methods.probing import LinearFit, LinearProbeParameters, ProbingMethod, fit_logistic
 
 
 class MultiLabelLinearProbe(ProbingMethod, MultiLabelMethod):
@@ -20,30 +18,32 @@ class MultiLabelLinearProbe(ProbingMethod, MultiLabelMethod):
         "A pretrained network, which is not trained, maps every image to a feature vector of length one, and for each "
         "class a logistic regression is fitted to the images whose mark is known. Unknown marks are not used."
     )
+    hyperparameters = LinearProbeParameters
     p: LinearProbeParameters
 
     def start_round(self, number: int, pool: Pool) -> None:
         """Fit one regression per class and copy the coefficients to the head."""
-        annotated = (pool.labels != 0).any(1)
-        rows = pool.labelled_rows[annotated.to(pool.labelled_rows.device)]
-        features, marks = self.features(pool, rows), pool.labels[annotated].cpu().numpy()
-        head = self.model.networks()[0].head
-        assert isinstance(head, nn.Linear)
-        for k in range(self.num_classes):
-            known = marks[:, k] != 0
-            weight, bias = self.fit_class(features[known], marks[known, k])
-            with torch.no_grad():
-                head.weight[k] = torch.from_numpy(weight).to(head.weight)
-                head.bias[k] = bias
+        features, marks = self.labelled_features(pool), pool.labels.cpu().numpy()
+        self.set_head(fit_marks(features, marks, self.p.C))
 
-    def fit_class(self, features: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return weights (D,) and bias of one class, fitted to features (n, D) and known marks (n,), 1 or -1.
 
-        A class with marks of one kind only gets the constant logit of the probability (present + 1) / (known + 2),
-        which is 0 without any mark.
-        """
-        present, absent = int((marks == 1).sum()), int((marks == -1).sum())
-        if not present or not absent:
-            return np.zeros(features.shape[1]), log((present + 1) / (absent + 1))
-        fit = self.regression().fit(features, marks)
-        return fit.coef_[0], float(fit.intercept_[0])
+def fit_marks(features: np.ndarray, marks: np.ndarray, C: float) -> LinearFit:
+    """Fit one regression per class to its known marks.
+
+    A class with marks of one kind only gets the constant logit of the probability (present + 1) / (known + 2), which is
+    0 without any mark.
+
+    Args:
+        features: (n, D) float64.
+        marks: (n, K) int8: 1 present, -1 absent, 0 unknown.
+        C: inverse strength of the L2 penalty.
+    """
+    found = LinearFit(np.zeros((marks.shape[1], features.shape[1])), np.zeros(marks.shape[1]))
+    for k, own in enumerate(marks.T):
+        present, absent = int((own == 1).sum()), int((own == -1).sum())
+        if present and absent:
+            fit = fit_logistic(features[own != 0], (own[own != 0] == 1).astype(np.int64), 2, C)
+            found.weight[k], found.bias[k] = fit.weight[1] - fit.weight[0], fit.bias[1] - fit.bias[0]
+        else:
+            found.bias[k] = log((present + 1) / (absent + 1))
+    return found

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fewlabels.report.content.blocks import Block, Paragraph, Section, charts
+from fewlabels.report.content.choice import choice_of_method
 from fewlabels.report.content.plots import has_values, loss_chart
 from fewlabels.report.content.setup import configuration, setup
 from fewlabels.report.face import Face
@@ -15,6 +16,7 @@ def sections(face: Face[Any]) -> list[Section]:
     found = [
         Section("Figures", face.figures()),
         setup(face),
+        choice_of_method(face),
         training(face),
         *face.parts(),
         *face.examples(),

@@ -1,0 +1,60 @@
+"""Resolve ``--method auto``: the options of a run with the method that was chosen for its data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from fewlabels.auto.choice import Choice
+from fewlabels.auto.request import AutoRequest
+from fewlabels.data.dataset import Dataset
+from fewlabels.methods.catalogue import AUTO
+from fewlabels.options import TrainOptions
+from fewlabels.run.defaults import SMALL
+from fewlabels.run.plan import make_plan, short_side
+from fewlabels.run.prepare import prepare
+from fewlabels.tasks.task import Task
+from fewlabels.training.experiment import Experiment
+from fewlabels.training.machine import from_first_process
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Options with a method that is not ``auto``, and how it was chosen."""
+
+    options: TrainOptions
+    choice: Choice | None
+    """None where the user named the method."""
+
+
+def choose_method(
+    options: TrainOptions, task: Task, dataset: Dataset, device: torch.device, threads: int,
+    say: Callable[[str], None],
+) -> Chosen:  # fmt: skip
+    """Choose the method of a run whose options leave it open. The first process decides for all.
+
+    Raises:
+        UserError: if the task has no way to choose, or nothing can be learned from the labels.
+    """
+    if options.method != AUTO:
+        return Chosen(options, None)
+
+    def experiment(method: str) -> Experiment:
+        plan = make_plan(replace(options, method=method), task, dataset, device, threads, say)
+        return prepare(plan, dataset, device)
+
+    small = (options.image_size or short_side(dataset)) <= SMALL and options.weights in (None, "none")
+    trained = small or options.freeze is False or options.steps is not None
+    choice = task.choose(AutoRequest(small, trained, options.seed, experiment, say))
+    choice = from_first_process(lambda: choice)
+    return Chosen(replace(options, method=choice.method, parameters=choice.parameters), choice)
+
+
+def stored_choice(run: Path) -> Choice | None:
+    """Read the choice of a run that is resumed; None if its method was named."""
+    config: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    values = config["record"].get(AUTO)
+    return None if values is None else Choice.from_dict(values)

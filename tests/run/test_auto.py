@@ -1,0 +1,121 @@
+"""``--method auto``: chosen before step 0, recorded, resumed, and reported."""
+
+import json
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import yaml
+from safetensors.torch import save_file
+from tests.tiny import sha256, tiny_dataset, tiny_options, write_tiny
+
+from fewlabels.errors import Interrupted, UserError
+from fewlabels.run import execution
+from fewlabels.run.train import train
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Tiny data, and weights as if small_cnn were pretrained."""
+    torch.manual_seed(0)
+    state = timm.create_model("small_cnn", in_chans=3, num_classes=0).state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, tmp_path / "pretrained.safetensors")
+    return write_tiny(tmp_path)
+
+
+def run(root: Path, name: str = "run", said: list[str] | None = None, **changes: object) -> Path:
+    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn", "num_labels": 18} | changes
+    options = tiny_options(root, "auto", root / name, **own)
+    dataset = tiny_dataset(str(options.task))
+    return train(options, say=(said if said is not None else []).append, dataset=dataset)
+
+
+def test_heads_are_tried_and_the_choice_is_recorded(root: Path) -> None:
+    said: list[str] = []
+    out = run(root, said=said)
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    choice = config["record"]["auto"]
+    assert config["method"] == choice["method"] in ("linear-probe", "graph-probe")
+    assert len(choice["tried"]) == 4
+    assert all(0 < trial["accuracy"] <= 1 for trial in choice["tried"])
+    assert choice["estimate"]["folds"] == 3
+    figures = json.loads((out / "metrics.json").read_text())["auto"]
+    assert figures["method"] == config["method"]
+    assert figures["accuracy"] == choice["estimate"]["accuracy"]
+    page = (out / "report.html").read_text()
+    assert "Choice of the method" in page
+    assert choice["reason"].split(";")[0] in page
+    assert sum(line.startswith("tried ") for line in said) == 4
+    assert any(line.startswith(f"chose {config['method']}") for line in said)
+
+
+def test_the_same_seed_gives_the_same_run(root: Path) -> None:
+    first, second = (run(root, name) for name in ("first", "second"))
+    assert sha256(first / "model.safetensors") == sha256(second / "model.safetensors")
+    assert sha256(first / "labels.csv") == sha256(second / "labels.csv")
+    read = [yaml.safe_load((out / "config.yaml").read_text()) for out in (first, second)]
+    assert read[0]["record"]["auto"] == read[1]["record"]["auto"]
+
+
+def test_the_chosen_method_gives_the_model_of_a_run_that_names_it(root: Path) -> None:
+    chosen = run(root)
+    config = yaml.safe_load((chosen / "config.yaml").read_text())
+    options = tiny_options(
+        root, config["method"], root / "named", weights=str(root / "pretrained.safetensors"), backbone="small_cnn",
+        num_labels=18, parameters=config["record"]["auto"]["parameters"],
+    )  # fmt: skip
+    named = train(options, say=lambda _: None)
+    assert sha256(chosen / "model.safetensors") == sha256(named / "model.safetensors")
+    assert "auto" not in yaml.safe_load((named / "config.yaml").read_text())["record"]
+
+
+def test_a_resumed_run_reads_the_choice_back(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(root, "whole")
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted(15)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "finish", interrupted)
+        with pytest.raises(Interrupted):
+            run(root, "stopped")
+    with monkeypatch.context() as patch:
+        patch.setattr("fewlabels.tasks.classify.choose_head", interrupted)
+        options = tiny_options(
+            root, "auto", root / "stopped", weights=str(root / "pretrained.safetensors"), backbone="small_cnn",
+            num_labels=18,
+        )  # fmt: skip
+        stopped = train(options, resume=True, say=lambda _: None)
+    for name in ("model.safetensors", "labels.csv"):
+        assert sha256(whole / name) == sha256(stopped / name)
+    records = [yaml.safe_load((out / "config.yaml").read_text())["record"]["auto"] for out in (whole, stopped)]
+    assert records[0] == records[1]
+    assert "auto" in json.loads((stopped / "metrics.json").read_text())
+
+
+def test_small_images_get_a_method_that_trains_the_whole_network(root: Path) -> None:
+    out = run(root, weights=None, backbone=None, steps=4, num_labels=6)
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["method"] == "flexmatch"
+    assert config["record"]["auto"]["tried"] == []
+    assert "Choice of the method" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("per_class", [1, 2])
+def test_very_few_labels_have_a_defined_result(root: Path, per_class: int) -> None:
+    out = run(root, num_labels=3 * per_class)
+    choice = yaml.safe_load((out / "config.yaml").read_text())["record"]["auto"]
+    assert ("too few labels" in choice["reason"]) == (per_class == 1)
+
+
+def test_marks_are_cross_fitted(root: Path) -> None:
+    out = run(root, task="multilabel", data="scenes", num_labels=None, known_proportion=0.5)
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert config["method"] == "linear-probe"
+    assert len(config["record"]["auto"]["tried"]) == 2
+
+
+def test_parameters_need_a_named_method(root: Path) -> None:
+    with pytest.raises(UserError, match="method 'auto' has no parameter 'mu'"):
+        run(root, parameters={"mu": 3})

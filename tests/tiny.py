@@ -25,7 +25,7 @@ from fewlabels.tasks.task import load_task
 from fewlabels.training.experiment import Experiment
 
 STEPS = 4
-WITHOUT_STEPS = ("auto", "graph-probe", "linear-probe")
+WITHOUT_STEPS = ("auto", "graph-probe", "linear-probe", "map-probe")
 """Methods that take no ``--steps``; with it, auto would choose a method that trains whole networks."""
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
 """Threads of a run: what `make test` and `make test-portable` set."""

@@ -119,3 +119,10 @@ def test_marks_are_cross_fitted(root: Path) -> None:
 def test_parameters_need_a_named_method(root: Path) -> None:
     with pytest.raises(UserError, match="method 'auto' has no parameter 'mu'"):
         run(root, parameters={"mu": 3})
+
+
+def test_boxes_ask_for_the_task_localize_and_come_from_a_fixed_network(root: Path) -> None:
+    out = run(root, task=None, boxes=str(root / "boxes.csv"))
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert (config["task"], config["method"]) == ("localize", "map-probe")
+    assert 0 <= json.loads((out / "metrics.json").read_text())["test"]["gt_known"] <= 1

@@ -44,6 +44,11 @@ def expected_mark_loss(method: str, parameters: dict[str, Any]) -> float:
     return _table()["marks"].get(candidate_key(method, parameters), 0.0)
 
 
+def box_choice() -> Choice:
+    """Choose a method for boxes on photographs with a fixed network, by evidence alone."""
+    return Choice(**_table()["boxes"])
+
+
 def trained_choice(task: str, small: bool) -> Choice:
     """Choose among methods that train whole networks, by evidence alone, because trying them would take too long."""
     return Choice(**_table()["trained"][task]["small" if small else "photographs"])

@@ -212,6 +212,10 @@ class Method(nn.Module, ABC):
       so the trunk's outputs are cached; random crops are passed inside a block of
       :class:`fewlabels.models.map_cache.bypass_map_cache`;
     - ``pixels``: views are new in every step (mixed or perturbed images), so nothing can be cached."""
+    largest_image: ClassVar[int] = 224
+    """Upper bound of the default side of photographs, in pixels."""
+    enlargement: ClassVar[float] = 1.0
+    """Upper bound of that side as a multiple of the photographs' shorter side."""
     has_unused_parameters: ClassVar[bool] = False
     """True if some weights are not used in some steps; several processes must then search for them."""
     reset_each_round: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"

@@ -4,7 +4,7 @@ Legend: n images, D features, K classes.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ class ProbingMethod(Method):
     statistics_passes = 0
 
     @classmethod
-    def network(cls, parameters: Parameters) -> Network:
+    def network(cls, parameters: Any) -> Network:
         """Ask for a linear head on features that are scaled as the method's parameters say."""
         centred = getattr(parameters, "scaling", "centred") == "centred"
         return Network(head="centred-linear" if centred else "normalized-linear")

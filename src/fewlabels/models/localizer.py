@@ -13,7 +13,7 @@ from fewlabels.models.heads.class_maps import ClassMapClassifier, at_unit_scale
 from fewlabels.models.last_map import as_map
 from fewlabels.models.maps.box_rule import BoxRule
 from fewlabels.models.maps.cam import head_weight
-from fewlabels.models.maps.evidence import MAP_FUNCTIONS
+from fewlabels.models.maps.evidence import MAP_FUNCTIONS, recorded_norm
 from fewlabels.models.maps.regions import boxes_of, pseudo_boxes
 
 HIDDEN = 512
@@ -112,10 +112,19 @@ class Localizer(Classifier):
             classes: (B,) int64, the classes whose maps give the boxes, where boxes come from maps of a class. A
                 negative value, or None, stands for the most probable class.
         """
+        if self.rule.source == "norm":
+            return self._locate_by_norm(x)
         logits = self.classifier(x)
         predicted = logits.argmax(1)
         located = predicted if classes is None else torch.where(classes < 0, predicted, classes)
         return Located(logits, self._boxes(x, located))
+
+    def _locate_by_norm(self, x: Tensor) -> Located:
+        """Predict class and box in one pass, since the map does not depend on the class."""
+        with recorded_norm(self.classifier) as seen:
+            logits = self.classifier(x)
+        rule = self.rule
+        return Located(logits, boxes_of(seen[0], rule.threshold, rule.component, rule.scale, side=x.shape[2]))
 
     def maps(self, x: Tensor, classes: Tensor) -> Tensor:
         """Compute the (B, h, w) maps behind the boxes: the first map of Algorithm 1, or the CAM next to a locator."""

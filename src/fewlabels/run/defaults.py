@@ -32,6 +32,10 @@ class DataFacts:
     """Whether the method has training steps."""
     frozen_trunk: FrozenTrunk = "features"
     """What the method reads from a frozen trunk."""
+    largest_image: int = 224
+    """Upper bound of the side of photographs, in pixels."""
+    enlargement: float = 1.0
+    """Upper bound of that side as a multiple of ``short_side``."""
     mu: int = 0
     """Unlabelled images per labelled image in a batch."""
     least_batch: int = 0
@@ -84,7 +88,8 @@ def _labelled(facts: DataFacts) -> int:
 def _photographs(facts: DataFacts) -> dict:
     """Return the defaults for photographs: ImageNet weights; on a CPU only the head is trained, on cached features."""
     return {
-        "image_size": min(224, max(96, facts.short_side // 32 * 32)), "flip": facts.flip,
+        "image_size": min(facts.largest_image, max(96, int(facts.enlargement * facts.short_side) // 32 * 32)),
+        "flip": facts.flip,
         "backbone": "tf_efficientnet_lite0", "weights": "imagenet", "lr": 0.03,
         "batch_size": 32 if facts.accelerated else _labelled(facts),
         "steps": 10000 if facts.accelerated else 1000, "workers": 2,

@@ -117,6 +117,8 @@ def facts_of(
         accelerated=device.type != "cpu",
         trains=method.trains,
         frozen_trunk=method.frozen_trunk,
+        largest_image=method.largest_image,
+        enlargement=method.enlargement,
         mu=unlabelled_ratio(method, parameters),
         least_batch=task.least_batch,
         small_steps=task.small_steps,

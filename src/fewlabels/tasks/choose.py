@@ -32,8 +32,10 @@ def choose_task(options: TrainOptions) -> str:
 
 
 def _guess(options: TrainOptions) -> str:
-    """Return the first task of the method, or ``multilabel`` where the data hold several labels per image."""
+    """Return the first task of the method; ``multilabel`` or ``localize`` where marks or ``--boxes`` ask for it."""
     possible = tasks_of(options.method)
+    if options.boxes is not None and "localize" in possible:
+        return "localize"
     if len(possible) == 1 or "multilabel" not in possible:
         return possible[0]
     marked = options.known_proportion is not None or has_marks(Path(options.data), options.labels)

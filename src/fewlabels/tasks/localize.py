@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.auto.choice import Choice
-from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.evidence import box_choice, trained_choice
 from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.pixels.frames import frames
@@ -49,7 +49,7 @@ class Localize(Classify):
 
     def choose(self, request: AutoRequest) -> Choice:
         """Choose by evidence alone."""
-        return trained_choice(self.name, request.small)
+        return trained_choice(self.name, request.small) if request.trained else box_choice()
 
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
         """Compute softmax probabilities and boxes; where the class is known, the box of that class."""

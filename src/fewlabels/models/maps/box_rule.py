@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 
 from fewlabels.errors import UserError
 
-MapName = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features"]
+MapName = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features", "norm"]
 """Maps of any trained classifier: :data:`fewlabels.models.maps.evidence.MAP_FUNCTIONS`."""
-Source = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features", "erase-and-merge", "network"]
+Source = Literal[MapName, "erase-and-merge", "network"]
 """The source of boxes: a map, LCHP's Algorithm 1 on the mean of the features, or a second network."""
 Component = Literal["largest", "all"]
 Scale = Literal["min-max", "max"]

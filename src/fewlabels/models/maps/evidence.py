@@ -21,6 +21,7 @@ from fewlabels.models.inference import evaluating
 from fewlabels.models.last_map import as_map
 from fewlabels.models.maps.box_rule import MapName
 from fewlabels.models.maps.cam import head_weight
+from fewlabels.models.stages import at_stages, last_stages
 
 MapFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 
@@ -62,12 +63,34 @@ def mean_features(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
         return first.outputs(x).map.mean(1).float()
 
 
+@torch.no_grad()
+def feature_norm(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
+    """Compute the Euclidean norm of the last stage's map over its channels, whatever the class."""
+    first: Any = model.networks()[0]
+    with evaluating(first), recorded_norm(model) as seen:
+        first.backbone.forward_features(x)
+    return seen[0]
+
+
+@contextmanager
+def recorded_norm(model: Classifier) -> Iterator[list[Tensor]]:
+    """Context manager: yield a list that receives the (B, h, w) norms of the last stage's map of each pass.
+
+    The last stage is that of the first network. Some backbones widen its map by a further 1x1 convolution before
+    pooling; the norm of the wider map follows objects less closely.
+    """
+    backbone, seen = model.networks()[0].backbone, []
+    with at_stages(backbone, last_stages(backbone, 1), lambda _, found: seen.append(found.float().norm(dim=1))):
+        yield seen
+
+
 MAP_FUNCTIONS: dict[MapName, MapFunction] = {
     "cam": cam,
     "grad-cam": grad_cam,
     "layer-cam": layer_cam,
     "info-cam": info_cam,
     "features": mean_features,
+    "norm": feature_norm,
 }
 """Keyed by the names of ``evaluate --map``."""
 

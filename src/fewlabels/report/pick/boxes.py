@@ -50,6 +50,8 @@ class BoxesGallery:
         """What is bright in the maps, for the reader."""
         if self.mapper.rule.source in ("features", "erase-and-merge"):
             return "the mean of the classifier's last features, independent of the class"
+        if self.mapper.rule.source == "norm":
+            return "the norm of the classifier's last features, independent of the class"
         return "evidence for the class"
 
     def boxes(self, rows: Tensor, model: Localizer | None = None) -> Tensor:

@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from fewlabels.errors import UserError
 from fewlabels.files import write_text
 from fewlabels.models.averaging import WeightAverage
+from fewlabels.models.inference import features
 from fewlabels.models.statistics import freeze_statistics
 from fewlabels.sampling.schedule import Stream
 from fewlabels.training.checkpoint import Checkpoint
@@ -18,6 +19,7 @@ from fewlabels.training.loop import Evaluate, Trainer
 from fewlabels.training.observer import history_csv
 from fewlabels.training.optimisation import Optimisation, make_optimizer
 from fewlabels.training.pool import Probabilities, training_pool
+from fewlabels.training.probe_start import start_at_probe
 from fewlabels.training.progress import Progress
 from fewlabels.training.rounds import Rounds
 from fewlabels.training.trunk import used_rows
@@ -40,6 +42,7 @@ def assemble(
     """
     settings, method = experiment.settings, experiment.method
     experiment.trunk.apply(method)
+    _start_heads(experiment)
     if settings.statistics == "fixed":
         freeze_statistics(method)
     how = Optimisation(
@@ -61,6 +64,14 @@ def assemble(
     if saved is not None:
         trainer.restore(saved)
     return trainer
+
+
+def _start_heads(experiment: Experiment) -> None:
+    """Let heads that train on cached features of one class per image start from a logistic regression."""
+    method, given = experiment.method, torch.from_numpy(experiment.split.given)
+    if method.trains and not experiment.trunk.gives_pixels and given.ndim == 1 and not given.is_floating_point():
+        rows = torch.from_numpy(experiment.split.labelled)
+        start_at_probe(method, features(method.model, experiment.trunk.plain(rows)), given[rows], method.num_classes)
 
 
 def make_feed(experiment: Experiment, fabric: Fabric, progress: Progress) -> Feed:

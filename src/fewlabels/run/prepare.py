@@ -80,13 +80,15 @@ def channel_statistics(store: Store, dataset: Dataset) -> tuple[tuple[float, ...
 def make_model_spec(plan: Plan, dataset: Dataset, store: Store, weights: Weights) -> ModelSpec:
     """Collect everything that ``predict`` must know of the model; model.json will hold it."""
     settings, network = plan.settings, plan.network
-    pretrained_maps = network.head == "class-maps" and settings.weights != "none"
+    pretrained = settings.weights != "none"
+    scaled = network.head == "linear" and settings.freeze and pretrained and plan.method.frozen_trunk == "features"
+    pretrained_maps = network.head == "class-maps" and pretrained
     own = (weights.mean, weights.std) if weights.mean and weights.std else channel_statistics(store, dataset)
     return ModelSpec(
         backbone=settings.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
-        head=network.head, pad_type=weights.pad_type, mean=own[0], std=own[1], members=network.members,
-        attention_maps=network.attention_maps, saliency=network.saliency, top=network.top, boxes=network.boxes,
-        scaled=pretrained_maps, bias=pretrained_maps, fine_map=network.fine_map,
+        head="normalized-linear" if scaled else network.head, pad_type=weights.pad_type, mean=own[0], std=own[1],
+        members=network.members, attention_maps=network.attention_maps, saliency=network.saliency, top=network.top,
+        boxes=network.boxes, scaled=pretrained_maps, bias=pretrained_maps, fine_map=network.fine_map,
         places=settings.freeze and network.boxes is not None and network.boxes.source == "network",
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -10,6 +11,7 @@ import yaml
 from safetensors.torch import save_file
 from tests.tiny import sha256, tiny_dataset, tiny_options, write_tiny
 
+from fewlabels.data.dataset import PRESENT, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.errors import Interrupted, UserError
 from fewlabels.run import execution
 from fewlabels.run.train import train
@@ -126,3 +128,33 @@ def test_boxes_ask_for_the_task_localize_and_come_from_a_fixed_network(root: Pat
     config = yaml.safe_load((out / "config.yaml").read_text())
     assert (config["task"], config["method"]) == ("localize", "map-probe")
     assert 0 <= json.loads((out / "metrics.json").read_text())["test"]["gt_known"] <= 1
+
+
+def arrays(labels: np.ndarray, classes: int) -> Dataset:
+    """Random images with these labels, all of them for training."""
+    count = len(labels)
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+    names = tuple(f"train/{row:06d}" for row in range(count))
+    splits = np.full(count, TRAIN, np.int8)
+    return Dataset("array", tuple("abc"[:classes]), names, splits, labels, ArrayImages(pixels), "none")
+
+
+@pytest.mark.parametrize("labels", [np.full(8, UNLABELLED), np.repeat([0, UNLABELLED], 4)])
+def test_fewer_than_two_classes_are_refused_in_a_sentence(root: Path, labels: np.ndarray) -> None:
+    options = tiny_options(
+        root, "auto", root / "run", weights=str(root / "pretrained.safetensors"), backbone="small_cnn", num_labels=None,
+        task="classify",
+    )  # fmt: skip
+    with pytest.raises(UserError, match="labelled images of at least two classes"):
+        train(options, say=lambda _: None, dataset=arrays(labels, 2))
+
+
+def test_marks_that_are_all_present_are_refused_in_a_sentence(root: Path) -> None:
+    marks = np.zeros((12, 3), np.int8)
+    marks[:, 0], marks[:6, 1] = PRESENT, PRESENT
+    options = tiny_options(
+        root, "auto", root / "run", weights=str(root / "pretrained.safetensors"), backbone="small_cnn", num_labels=None,
+        task="multilabel",
+    )  # fmt: skip
+    with pytest.raises(UserError, match="every known mark is 'present'"):
+        train(options, say=lambda _: None, dataset=arrays(marks, 3))

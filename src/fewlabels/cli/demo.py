@@ -1,4 +1,4 @@
-"""``fewlabels demo``: compare labels alone with a semi-supervised method, on data that needs no download."""
+"""``fewlabels demo``: compare labels alone with ``--method auto``, on data that needs no download."""
 
 from pathlib import Path
 from statistics import mean, stdev
@@ -7,7 +7,7 @@ from fewlabels.cli.parser import Parser
 
 LABELS = 20
 DRAWS = 3
-METHOD = "fixmatch"
+METHOD = "auto"
 
 
 def arguments(parser: Parser) -> None:

@@ -26,7 +26,7 @@ COMMANDS = {
     "check": Command("DATA [options]", "list every fault of the data, before any training"),
     "methods": Command("[NAME]", "list the methods; with NAME: idea, paper and parameters of one method"),
     "reproduce": Command("[TABLE] [options]", "reproduce a paper's table, with its numbers next to ours"),
-    "demo": Command("[options]", "compare labels alone with FixMatch on handwritten digits, in under 3 minutes"),
+    "demo": Command("[options]", "compare labels alone with the method that auto chooses, on handwritten digits"),
 }
 
 GOES_ON = {

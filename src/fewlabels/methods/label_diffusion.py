@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import log_softmax, softmax
 
-from fewlabels.methods.class_shares import Shares, balance, class_shares
+from fewlabels.methods.class_shares import RELAXED, Shares, balance, choose_shares, class_shares, differ
 from fewlabels.methods.graph import balanced_seeds, diffuse
 from fewlabels.methods.probing import LinearFit
 
@@ -51,15 +51,28 @@ class GraphFit:
             labels: (L,) int64 their classes.
             classes: C.
         """
-        given = np.eye(classes)[labels]
         diffused = diffused_labels(graph, known, labels, classes, self.alpha)
-        wanted = class_shares(self.shares, np.bincount(labels, minlength=classes))
-        found = fit_soft(features[known], given, np.ones(len(known)), self.C)
+        counts = np.bincount(labels, minlength=classes)
+        start = fit_soft(features[known], np.eye(classes)[labels], np.ones(len(known)), self.C)
+        shares = choose_shares(counts[counts > 0]) if self.shares == "auto" else self.shares
+        if self.shares == "auto" and shares == "equal":
+            free = self._refit(start, features, diffused, known, labels, "free")
+            found = combined(self.sharpness * free.logits(features), diffused).mean(0)[counts > 0]
+            shares = "relaxed" if differ(found, counts[counts > 0].mean()) else "equal"
+        return self._refit(start, features, diffused, known, labels, shares)
+
+    def _refit(
+        self, found: LinearFit, features: np.ndarray, diffused: np.ndarray, known: np.ndarray, labels: np.ndarray,
+        shares: Shares,
+    ) -> LinearFit:  # fmt: skip
+        """Compute soft labels and fit the classifier to them, in turns."""
+        classes = diffused.shape[1]
+        wanted = class_shares(shares, np.bincount(labels, minlength=classes))
         for _ in range(self.rounds):
             soft = combined(self.sharpness * found.logits(features), diffused)
             if wanted is not None:
-                soft = balance(soft, wanted)
-            soft[known] = given
+                soft = balance(soft, wanted, RELAXED if shares == "relaxed" else 1.0)
+            soft[known] = np.eye(classes)[labels]
             found = fit_soft(features, soft, certainty(soft), self.C, found)
         return found
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from fewlabels.methods.class_shares import balance, choose_shares, class_shares
+from fewlabels.methods.class_shares import balance, choose_shares, class_shares, differ
 from fewlabels.methods.graph import nearest_neighbours, neighbour_graph
 from fewlabels.methods.label_diffusion import (
     WIDTH,
@@ -196,3 +196,46 @@ def test_principal_axes_keep_the_directions_of_largest_variance() -> None:
     assert axes.shape == (WIDTH + 30, WIDTH)
     np.testing.assert_allclose(axes.T @ axes, np.eye(WIDTH), atol=1e-9)
     assert np.abs(axes[WIDTH:]).max() < 0.01
+
+
+def test_relaxed_balancing_stays_between_the_means_and_the_shares() -> None:
+    rng = RNG(0)
+    p = rng.dirichlet(np.array([3.0, 1, 1]), size=200)
+    means, shares = p.mean(0), np.full(3, 1 / 3)
+    strict, relaxed = (balance(p, shares, strength, 300).mean(0) for strength in (1.0, 0.5))
+    np.testing.assert_allclose(strict, shares, atol=1e-9)
+    assert means[0] - 0.05 > relaxed[0] > shares[0] + 0.02
+    np.testing.assert_allclose(balance(p, shares, 0.5, 300).sum(1), 1)
+
+
+def test_relaxed_balancing_is_a_fixed_point_of_its_factors() -> None:
+    """At the fixed point b = (b s / m)^tau, so (m / s)^tau = b^(tau - 1): with tau = 1/2, b is s / m."""
+    p = RNG(1).dirichlet(np.ones(2), size=50)
+    shares = np.array([0.7, 0.3])
+    found = balance(p, shares, 0.5, 500)
+    factors = shares / found.mean(0)
+    expected = p * factors
+    np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), atol=1e-9)
+
+
+def test_shares_differ_if_they_vary_more_than_few_labels_explain() -> None:
+    uneven = np.array([0.4, 0.4, 0.1, 0.1])  # coefficient of variation 0.6
+    assert differ(uneven, 5)
+    assert not differ(uneven, 1)
+    assert not differ(np.full(4, 0.25), 100)
+
+
+def test_an_uneven_pool_is_not_forced_to_be_even() -> None:
+    """Two overlapping classes, 200 and 40 images, five labels each."""
+    rng = RNG(0)
+    labels = np.repeat([0, 1], [200, 40])
+    features = rng.normal(size=(240, 6)) + np.outer(labels, np.full(6, 1.3))
+    features -= features.mean(0)
+    known = np.concatenate([np.arange(5), 200 + np.arange(5)])
+    graph = neighbour_graph(torch.from_numpy(features), 10)
+    shares = {}
+    for name in ("auto", "equal", "relaxed"):
+        found = GraphFit(0.8, 1.5, 2, 10.0, name).fit(features, graph, known, labels[known], 2)  # pyright: ignore[reportArgumentType]
+        shares[name] = float((found.logits(features).argmax(1) == 1).mean())
+    assert shares["auto"] == shares["relaxed"] < shares["equal"]
+    assert abs(shares["auto"] - 1 / 6) < abs(shares["equal"] - 1 / 6)

@@ -26,8 +26,8 @@ class GraphProbeParameters(Parameters):
     C: float = parameter(10.0, "inverse strength of the L2 penalty of the regression", above=0)
     shares: Shares = parameter(
         "auto",
-        "shares of the classes in the pool: equal, estimated from the labels, free, or chosen by the number of labels "
-        "of each class",
+        "shares of the classes in the pool: equal, relaxed (less strictly equal), estimated from the labels, free, or "
+        "chosen by the labels and the pool",
     )
 
 

@@ -28,12 +28,16 @@ from fewlabels.methods.method import Method
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, probabilities
 from fewlabels.options import Settings, TrainOptions
+from fewlabels.randomness import key_of, permutation
 from fewlabels.report.content.classify import ClassifyContent
 from fewlabels.report.content.classify_face import ClassifyFace
 from fewlabels.report.pick.classify import classify_content
 from fewlabels.tasks.choose import has_marks
 from fewlabels.tasks.task import PredictionTable, Task
 from fewlabels.training.experiment import Experiment
+
+TRIED_IMAGES = 10_000
+"""Pool images that candidates are tried on, so that trying them takes minutes at most; the chosen one uses all."""
 
 
 class Classify(Task):
@@ -70,7 +74,8 @@ class Classify(Task):
             return trained_choice(self.name, request.small)
         experiment = request.prepare("linear-probe")
         split = experiment.split
-        rows = torch.from_numpy(np.union1d(split.labelled, split.pool))
+        some = permutation(key_of(request.seed, "auto"), len(split.pool)).numpy()[:TRIED_IMAGES]
+        rows = torch.from_numpy(np.union1d(split.labelled, split.pool[some]))
         request.say(f"embedding {len(experiment.dataset)} images once; then candidates take seconds")
         raw = features(experiment.method.model, experiment.trunk.plain(rows))
         given = Given(np.searchsorted(rows.numpy(), split.labelled), split.given[split.labelled])

@@ -93,9 +93,10 @@ def make_workload(settings: Settings, spec: ModelSpec, method: type[Method], mu:
 
 def _timed_spec(settings: Settings, network: Network, channels: int, pad_type: str | None) -> ModelSpec:
     """Describe the network as far as its speed depends on it: not on the classes, the images or the boxes."""
+    head = "linear" if network.head.endswith("linear") else network.head  # how features are scaled costs nothing
     return ModelSpec(
-        backbone=settings.backbone, num_classes=10, channels=channels, image_size=settings.image_size,
-        head=network.head, pad_type=pad_type, mean=(0.0,) * channels, std=(1.0,) * channels, members=network.members,
+        backbone=settings.backbone, num_classes=10, channels=channels, image_size=settings.image_size, head=head,
+        pad_type=pad_type, mean=(0.0,) * channels, std=(1.0,) * channels, members=network.members,
         attention_maps=network.attention_maps, fine_map=network.fine_map,
     )  # fmt: skip
 

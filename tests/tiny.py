@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import timm
 import torch
+from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, ArrayImages, Dataset
@@ -67,6 +69,14 @@ def write_tiny(root: Path, classes: int = 3, train: int = 48, test: int = 24) ->
     names = [f"{part}/{row:06d}" for part, count in (("train", train), ("test", test)) for row in range(count)]
     lines = ["path,x0,y0,x1,y1", *(f"{name},2,1,7,8" for name in names[: len(pixels)])]
     (root / "boxes.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def write_pretrained(root: Path) -> Path:
+    """Weights of small_cnn for colour images as ROOT/pretrained.safetensors, as if it were pretrained."""
+    torch.manual_seed(0)
+    state = timm.create_model("small_cnn", in_chans=3, num_classes=0).state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, root / "pretrained.safetensors")
     return root
 
 

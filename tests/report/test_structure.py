@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from fewlabels.report.structure import structure
+from fewlabels.structure import structure
 
 
 class Place(NamedTuple):

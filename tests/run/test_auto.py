@@ -5,11 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
-import torch
 import yaml
-from safetensors.torch import save_file
-from tests.tiny import sha256, tiny_dataset, tiny_options, write_tiny
+from tests.tiny import sha256, tiny_dataset, tiny_options, write_pretrained, write_tiny
 
 from fewlabels.data.dataset import PRESENT, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.errors import Interrupted, UserError
@@ -20,10 +17,7 @@ from fewlabels.run.train import train
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Tiny data, and weights as if small_cnn were pretrained."""
-    torch.manual_seed(0)
-    state = timm.create_model("small_cnn", in_chans=3, num_classes=0).state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, tmp_path / "pretrained.safetensors")
-    return write_tiny(tmp_path)
+    return write_tiny(write_pretrained(tmp_path))
 
 
 def run(root: Path, name: str = "run", said: list[str] | None = None, **changes: object) -> Path:
@@ -43,7 +37,7 @@ def test_heads_are_tried_and_the_choice_is_recorded(root: Path) -> None:
     assert all(0 < trial["accuracy"] <= 1 for trial in choice["tried"])
     assert choice["estimate"]["folds"] == 3
     figures = json.loads((out / "metrics.json").read_text())["auto"]
-    assert figures["method"] == config["method"]
+    assert figures["method"].split()[0] == config["method"]
     assert figures["accuracy"] == choice["estimate"]["accuracy"]
     page = (out / "report.html").read_text()
     assert "Choice of the method" in page
@@ -158,3 +152,28 @@ def test_marks_that_are_all_present_are_refused_in_a_sentence(root: Path) -> Non
     )  # fmt: skip
     with pytest.raises(UserError, match="every known mark is 'present'"):
         train(options, say=lambda _: None, dataset=arrays(marks, 3))
+
+
+def test_a_damaged_record_is_refused_in_a_sentence(root: Path) -> None:
+    out = run(root)
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    config["record"]["auto"] = {"method": 3, "tried": "none"}
+    (out / "config.yaml").write_text(yaml.safe_dump(config))
+    (out / "metrics.json").unlink()
+    options = tiny_options(
+        root, "auto", out, weights=str(root / "pretrained.safetensors"), backbone="small_cnn", num_labels=18
+    )
+    with pytest.raises(UserError, match="its record of the choice is damaged"):
+        train(options, resume=True, say=lambda _: None)
+
+
+def test_without_a_test_split_the_report_leads_with_the_estimate_of_the_whole_procedure(root: Path) -> None:
+    labels = np.tile([0, 1, UNLABELLED], 16)
+    options = tiny_options(
+        root, "auto", root / "run", weights=str(root / "pretrained.safetensors"), backbone="small_cnn", num_labels=None,
+        task="classify",
+    )  # fmt: skip
+    out = train(options, say=lambda _: None, dataset=arrays(labels, 2))
+    figures = json.loads((out / "metrics.json").read_text())
+    assert figures["cross_fit"]["accuracy"] == figures["auto"]["accuracy"]
+    assert "choice and fit of the method were repeated" in (out / "report.html").read_text()

@@ -4,10 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-import timm
-import torch
-from safetensors.torch import save_file
-from tests.tiny import tiny_options, write_tiny
+from tests.tiny import tiny_options, write_pretrained, write_tiny
 
 from fewlabels.run.train import train
 
@@ -15,10 +12,7 @@ from fewlabels.run.train import train
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Tiny data, and weights as if small_cnn were pretrained."""
-    torch.manual_seed(0)
-    state = timm.create_model("small_cnn", in_chans=3, num_classes=0).state_dict()
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, tmp_path / "pretrained.safetensors")
-    return write_tiny(tmp_path)
+    return write_tiny(write_pretrained(tmp_path))
 
 
 def predictions(root: Path, method: str, **changes: object) -> list[tuple[str, float]]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fewlabels.structure import structure
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -40,6 +42,11 @@ class Choice:
     """Accuracy of the whole procedure, choice included, by outer folds: ``accuracy``, ``accuracy_low``,
     ``accuracy_high``, ``num_images``, ``folds``; None where there are too few labels, or nothing was cross-fitted."""
 
+    @property
+    def name(self) -> str:
+        """The chosen method as a user would type it."""
+        return Trial(self.method, self.parameters).name
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values without times, so that two runs with one seed are equal."""
         tried = [{name: value for name, value in asdict(trial).items() if name != "seconds"} for trial in self.tried]
@@ -47,12 +54,12 @@ class Choice:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Choice":
-        """Build the choice from the values of :meth:`to_dict`."""
-        return cls(**{**values, "tried": [Trial(**trial) for trial in values["tried"]]})
+        """Build the choice from the values of :meth:`to_dict`; raise ValueError for anything else."""
+        return structure(values, cls)
 
     def figures(self) -> dict[str, float | int | str]:
         """Return the estimate and the candidates' figures, flat, for metrics.json."""
-        found: dict[str, float | int | str] = {"method": self.method, "reason": self.reason, **(self.estimate or {})}
+        found: dict[str, float | int | str] = {"method": self.name, "reason": self.reason, **(self.estimate or {})}
         for trial in self.tried:
             if trial.accuracy is not None and trial.log_loss is not None:
                 found |= {
@@ -69,4 +76,4 @@ class Choice:
             for trial in self.tried
             if trial.accuracy is not None and trial.log_loss is not None
         ]
-        return [*tried, f"chose {Trial(self.method, self.parameters).name}: {self.reason}"]
+        return [*tried, f"chose {self.name}: {self.reason}"]

@@ -1,7 +1,7 @@
 """What earlier measurements say about the methods, by kind of data and number of labels.
 
-The table, ``evidence.json``, is made by ``python benchmarks/few_labels.py --evidence`` from data sets whose test labels
-are known.
+In the table, ``evidence.json``, the entry ``heads`` is made by ``python benchmarks/few_labels.py --evidence`` from data
+sets whose test labels are known. The other entries are written by hand and name the page that they come from.
 """
 
 import json
@@ -37,11 +37,6 @@ def expected_log_loss(method: str, parameters: dict[str, Any], labels_per_class:
     if values is None:
         return 0.0
     return float(np.interp(np.log(max(labels_per_class, 1e-9)), np.log(table["labels_per_class"]), values))
-
-
-def expected_mark_loss(method: str, parameters: dict[str, Any]) -> float:
-    """Return the expected log-loss of a mark minus that of ``linear-probe``, in nats; 0 if it was not measured."""
-    return _table()["marks"].get(candidate_key(method, parameters), 0.0)
 
 
 def box_choice() -> Choice:

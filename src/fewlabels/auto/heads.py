@@ -54,6 +54,10 @@ class PoolFeatures:
         head.set_centre((self.reference or self).raw)
         return head.scaled(self.raw).double().numpy()
 
+    def scaled(self, scaling: Scaling) -> np.ndarray:
+        """Return the features as a linear probe with this parameter sees them."""
+        return self.centred if scaling == "centred" else self.unit
+
     @cached_property
     def axes(self) -> np.ndarray:
         """(D, W) the principal axes of the centred features."""
@@ -98,13 +102,11 @@ class Head(NamedTuple):
 
 
 def _linear(C: float, scaling: Scaling) -> Head:
-    def scaled(pool: PoolFeatures) -> np.ndarray:
-        return pool.centred if scaling == "centred" else pool.unit
-
     def fit(pool: PoolFeatures, given: Given) -> LinearFit:
-        return fit_logistic(scaled(pool)[given.rows], given.labels, pool.num_classes, C)
+        return fit_logistic(pool.scaled(scaling)[given.rows], given.labels, pool.num_classes, C)
 
-    return Head("linear-probe", {} if scaling == "unit" else {"C": C, "scaling": scaling}, fit, scaled)
+    given = {} if scaling == "unit" else {"C": C, "scaling": scaling}
+    return Head("linear-probe", given, fit, lambda pool: pool.scaled(scaling))
 
 
 def _graph(**parameters: Any) -> Head:
@@ -179,6 +181,9 @@ def outer_estimate(pool: PoolFeatures, given: Given, seed: int) -> dict[str, Any
     return {
         "accuracy": correct / len(rows), "accuracy_low": low, "accuracy_high": high, "num_images": len(rows),
         "folds": len(folds),
+        "what": f"There is no test split, so this is an estimate: choice and fit of the method were repeated on "
+        f"{len(folds)} parts of the labels and tested on the labels that were left out. The interval covers only the "
+        "random choice of these images (binomial).",
     }  # fmt: skip
 
 

@@ -10,14 +10,13 @@ from scipy.special import log_expit
 from sklearn.model_selection import KFold
 
 from fewlabels.auto.choice import Choice, Trial
-from fewlabels.auto.evidence import expected_mark_loss
-from fewlabels.auto.heads import FOLDS, PRIOR, PoolFeatures
+from fewlabels.auto.heads import FOLDS, PoolFeatures
 from fewlabels.errors import UserError
 from fewlabels.methods.multilabel.linear_probe import fit_marks
 from fewlabels.methods.probing import LinearProbeParameters
 
 CANDIDATES = (LinearProbeParameters(), LinearProbeParameters(C=30.0, scaling="centred"))
-"""Parameters of the linear probes that are tried; the first is the one that evidence is relative to."""
+"""Parameters of the linear probes that are tried."""
 
 
 def choose_marks_head(pool: PoolFeatures, marks: np.ndarray, seed: int) -> Choice:
@@ -34,31 +33,20 @@ def choose_marks_head(pool: PoolFeatures, marks: np.ndarray, seed: int) -> Choic
     annotated = np.flatnonzero((marks != 0).any(1))
     if not len(annotated):
         raise UserError("no mark is known; mark some classes as present (1) or absent (0)")
-    known = int((marks != 0).sum())
     trials = [_try(p, pool, marks, annotated, seed) for p in CANDIDATES]
-    weight = known / (known + PRIOR)
-
-    def cost(trial: Trial) -> float:
-        if trial.log_loss is None or trials[0].log_loss is None:
-            return trial.evidence
-        return weight * (trial.log_loss - trials[0].log_loss) + (1 - weight) * trial.evidence
-
-    best = min(trials, key=cost)
-    reason = (
-        f"least expected log-loss of {len(trials)} candidates; cross-fitting on {known} marks has a weight of "
-        f"{weight:.0%}, evidence from other data sets the rest"
-    )
+    if len(annotated) < 2:
+        return Choice(trials[0].method, trials[0].parameters, "a single annotated image can't be cross-fitted", trials)
+    best = min(trials, key=lambda trial: np.inf if trial.log_loss is None else trial.log_loss)
+    reason = f"least cross-fitted log-loss of {len(trials)} candidates on {int((marks != 0).sum())} known marks"
     return Choice(best.method, best.parameters, reason, trials)
 
 
 def _try(p: LinearProbeParameters, pool: PoolFeatures, marks: np.ndarray, annotated: np.ndarray, seed: int) -> Trial:
-    """Cross-fit one candidate; with fewer than two annotated images it is judged by evidence alone."""
-    default = p == LinearProbeParameters()
-    given = {} if default else {"C": p.C, "scaling": p.scaling}
-    trial = Trial("linear-probe", given, evidence=expected_mark_loss("linear-probe", given))
+    """Cross-fit one candidate, unless there are fewer than two annotated images."""
+    given = {} if p == LinearProbeParameters() else {"C": p.C, "scaling": p.scaling}
     if len(annotated) < 2:
-        return trial
-    begin, features = time.monotonic(), pool.centred if p.scaling == "centred" else pool.unit
+        return Trial("linear-probe", given)
+    begin, features = time.monotonic(), pool.scaled(p.scaling)
     splitter = KFold(min(FOLDS, len(annotated)), shuffle=True, random_state=seed % (1 << 32))
     losses, correct = [], []
     for fit, held in splitter.split(annotated):
@@ -67,4 +55,4 @@ def _try(p: LinearProbeParameters, pool: PoolFeatures, marks: np.ndarray, annota
         losses.append(-log_expit(margins))
         correct.append(margins > 0)
     accuracy, log_loss = float(np.concatenate(correct).mean()), float(np.concatenate(losses).mean())
-    return Trial(trial.method, given, accuracy, log_loss, trial.evidence, time.monotonic() - begin)
+    return Trial("linear-probe", given, accuracy, log_loss, seconds=time.monotonic() - begin)

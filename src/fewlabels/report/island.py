@@ -11,8 +11,8 @@ from markupsafe import Markup
 from fewlabels.errors import UserError
 from fewlabels.report.earlier import upgraded
 from fewlabels.report.face import Face
-from fewlabels.report.structure import structure
 from fewlabels.report.summary import RunSummary
+from fewlabels.structure import structure
 
 IDENTIFIER = "fewlabels-run"
 """Id of the script element; further ones on a page end in -2, -3 and so on."""

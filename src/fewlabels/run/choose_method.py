@@ -11,6 +11,7 @@ import yaml
 from fewlabels.auto.choice import Choice
 from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import Dataset
+from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import AUTO
 from fewlabels.options import TrainOptions
 from fewlabels.run.defaults import SMALL
@@ -56,5 +57,8 @@ def choose_method(
 def stored_choice(run: Path) -> Choice | None:
     """Read the choice of a run that is resumed; None if its method was named."""
     config: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    values = config["record"].get(AUTO)
-    return None if values is None else Choice.from_dict(values)
+    values = (config.get("record") or {}).get(AUTO)
+    try:
+        return None if values is None else Choice.from_dict(values)
+    except ValueError:
+        raise UserError(f"{run / 'config.yaml'}: its record of the choice is damaged; give another --out") from None

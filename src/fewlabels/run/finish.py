@@ -32,6 +32,8 @@ def finish(
     }
     if choice is not None:
         metrics[AUTO] = choice.figures()
+        if choice.estimate is not None and "cross_fit" in metrics:  # an estimate of this method, and not of a probe
+            metrics["cross_fit"] = choice.estimate
     trainer.write_history(trainer.history)
     own = task.content(experiment, outcome, metrics)
     summary = summarise(

@@ -16,8 +16,7 @@ def choice_of_method(face: Face[Any]) -> Section:
     if not isinstance(values, Mapping):
         return Section("Choice of the method", [])
     choice = Choice.from_dict(values)
-    chosen = Trial(choice.method, choice.parameters)
-    blocks: list[Block] = [Paragraph(f"{chosen.name}: {choice.reason}.")]
+    blocks: list[Block] = [Paragraph(f"{choice.name}: {choice.reason}.")]
     if choice.estimate is not None:
         blocks.append(Paragraph(_estimate(choice.estimate)))
     if choice.tried:

@@ -1,5 +1,6 @@
 """What the page shows of a run with boxes: where they are, how well they meet the true ones, and in words that fit."""
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -20,6 +21,7 @@ from fewlabels.models.localizer import Localizer
 from fewlabels.report.content.blocks import Corners
 from fewlabels.report.content.example import Example
 from fewlabels.report.content.localize import BINS, Boxed, Boxing, LocalizeContent
+from fewlabels.report.content.localize_face import LocalizeFace
 from fewlabels.report.draw.histogram import iou_histogram
 from fewlabels.report.draw.thumbnail import thumbnail
 from fewlabels.report.pick.boxes import BoxesGallery
@@ -254,6 +256,25 @@ def test_boxes_no_better_than_a_centred_one_are_a_limitation() -> None:
     warning = "no better than the same box at the centre"
     assert warning not in text_of(invented())
     assert warning in text_of(invented(boxing=replace(boxing_of(invented()), centred=0.25)))
+
+
+def test_boxes_that_cover_most_of_their_images_are_a_limitation_where_no_true_box_is_known() -> None:
+    warning = "The boxes cover 77.0 % of their images on average."
+    large, usual = {"boxes": {"mean_area": 0.77, "num_images": 100}}, {"boxes": {"mean_area": 0.5, "num_images": 100}}
+    assert warning in text_of(invented(metrics=large))
+    assert warning not in text_of(invented(metrics=large | invented().metrics))  # the true boxes say more
+    assert "of their images on average" not in text_of(invented(metrics=usual))
+    assert LocalizeFace.verdict(usual) == []
+    (line,) = LocalizeFace.verdict(large)
+    assert line.replace("\N{NO-BREAK SPACE}", " ").startswith(f"note: {warning}")
+
+
+def test_the_mean_area_of_all_predicted_boxes_is_in_the_metrics(out: Path, lchp: RunSummary) -> None:
+    with (out / "labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    areas = [(float(r["x1"]) - float(r["x0"])) * (float(r["y1"]) - float(r["y0"])) / SIZE**2 for r in rows]
+    assert lchp.metrics["boxes"]["num_images"] == len(rows) == TRAINED + TESTED
+    assert lchp.metrics["boxes"]["mean_area"] == pytest.approx(np.mean(areas), abs=1e-3)
 
 
 def test_boxes_of_validation_images_are_named_as_such() -> None:

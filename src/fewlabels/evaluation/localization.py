@@ -159,6 +159,11 @@ def _boxes(labels: np.ndarray) -> Tensor:
     return torch.tensor(edges, dtype=torch.float64)
 
 
+def mean_area(boxes: Tensor) -> float:
+    """Return the mean area of (N, 4) boxes as a share of their images, from 0 to 1; N is at least 1."""
+    return float((boxes[:, 2:] - boxes[:, :2]).double().prod(1).mean())
+
+
 def centred_box(side: float = 0.8) -> Tensor:
     """Return a centred box that covers this fraction of each side, (4,) float64: a baseline that needs no map.
 

@@ -16,7 +16,13 @@ from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification_monitor import ClassificationMonitor
-from fewlabels.evaluation.localization import best_iou, kept_by_confidence, localization_metrics, max_box_accuracy
+from fewlabels.evaluation.localization import (
+    best_iou,
+    kept_by_confidence,
+    localization_metrics,
+    max_box_accuracy,
+    mean_area,
+)
 from fewlabels.evaluation.localization_monitor import LocalizationMonitor
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.methods.method import Method
@@ -105,8 +111,10 @@ class Localize(Classify):
         ]  # fmt: skip
 
     def metrics(self, experiment: Experiment, outcome: Outcome) -> dict[str, dict[str, Any]]:
-        """Compute the figures of ``classify``, and localization where there are true boxes."""
+        """Compute the figures of ``classify``, the area of all boxes, and localization where there are true boxes."""
         metrics = super().metrics(experiment, outcome)
+        if (found := outcome.predictions.boxes) is not None:
+            metrics["boxes"] = {"mean_area": mean_area(found), "num_images": len(found)}
         boxes = self.true_boxes(experiment.dataset, experiment.settings)
         for name, rows in (("test", experiment.split.test), ("val", experiment.split.val)):
             known = rows[experiment.dataset.labels[rows] != UNLABELLED]

@@ -47,6 +47,8 @@ _KEPT_EXPLAINED = (
     "The share kept is the share of training images whose box was good enough to train with, averaged since the "
     "previous point."
 )
+_LARGE = 0.8**2
+"""Boxes that are larger than this on average are suspect: the centred box on the page has this area."""
 _CURVES_EXPLAINED = "The curves of true boxes are only for the reader: they did not influence training."
 
 
@@ -63,7 +65,8 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
             for name in _SPLITS
             if (row := metrics.get(name) or {}).get("gt_known") is not None
         ]
-        return lines + super().verdict(metrics)
+        large = [] if lines else [f"note: {note}" for note in [_large_boxes(metrics)] if note]
+        return [*lines, *super().verdict(metrics), *large]
 
     @property
     def boxes(self) -> Evidence | None:
@@ -104,8 +107,9 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
         return " ".join([*sentences, *([VALIDATION_ONLY] if boxes.split == "val" else [])])
 
     def limitations(self) -> Sequence[str | None]:
-        """Return the notes of ``classify``, and one on boxes that are no better than a trivial one."""
-        return [*super().limitations(), self._no_better_than_centred()]
+        """Return the notes of ``classify``, and one on boxes that are no better than a trivial one, or may be."""
+        suspect = self._no_better_than_centred() if self.boxes else _large_boxes(self.run.metrics)
+        return [*super().limitations(), suspect]
 
     def _no_better_than_centred(self) -> str | None:
         centred = self.own.boxing.centred if self.own.boxing else None
@@ -164,6 +168,17 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
             for one in boxing.images
         ]
         return ComparedImages(rows, legend=_legend(boxing.images, boxing)) if rows else None
+
+
+def _large_boxes(metrics: Mapping[str, Figures]) -> str | None:
+    """Return a note where boxes are so large on average that they may not follow the objects; None otherwise."""
+    area = (metrics.get("boxes") or {}).get("mean_area")
+    if not isinstance(area, float) or area <= _LARGE:
+        return None
+    return (
+        f"The boxes cover {percent(area)} of their images on average. Unless the objects are that large, the boxes do "
+        "not follow them: look at the pictures in the report before you use the boxes."
+    )
 
 
 def _curves(split: str) -> list[Curve]:

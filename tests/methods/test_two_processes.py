@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
-from tests.methods.two_processes import train_all
-from tests.tiny import TRAINING, Case, write_tiny
+from tests.methods.two_processes import choose_and_train, train_all
+from tests.tiny import TRAINING, Case, sha256, write_pretrained, write_tiny
 
 ALIKE = [case for case in TRAINING if not case.method.network(case.method.hyperparameters()).attention_maps]
 """All but those whose network has batch statistics whatever the backbone: each process normalises its own part."""
@@ -22,9 +23,11 @@ the last in history.csv. In float32 the difference depends on the processor: two
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the folders of the runs by one process and by two."""
-    root = write_tiny(tmp_path_factory.mktemp("data"), train=30, test=6)  # evaluation takes most of the time
+    root = write_pretrained(tmp_path_factory.mktemp("data"))
+    write_tiny(root, train=30, test=6)  # evaluation takes most of the time
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     train_all(root, one)
+    choose_and_train(root, one)
     repository = Path(__file__).parents[2]
     script = Path(__file__).with_name("two_processes.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
@@ -66,3 +69,12 @@ def test_two_processes_keep_the_same_pseudo_labels(runs: tuple[Path, Path], case
     one, two = (history(folder / str(case)) for folder in runs)
     shares, others = ([float(row.get("share_kept", -1)) for row in rows] for rows in (one, two))
     assert others == pytest.approx(shares, abs=TOLERANCE)
+
+
+def test_two_processes_choose_the_method_of_one_and_give_its_model(runs: tuple[Path, Path]) -> None:
+    """Heads on cached features are fitted in float64, so nothing depends on the number of processes."""
+    one, two = (folder / "auto" for folder in runs)
+    chosen, others = (yaml.safe_load((run / "config.yaml").read_text())["record"]["auto"] for run in (one, two))
+    assert others == chosen
+    assert sha256(two / "model.safetensors") == sha256(one / "model.safetensors")
+    assert sha256(two / "labels.csv") == sha256(one / "labels.csv")

@@ -1,4 +1,4 @@
-"""Train every method for three steps, in float64, into one run folder each.
+"""Train every method for three steps, in float64, and ``auto``, into one run folder each.
 
 ``torchrun`` runs this file in two processes; test_two_processes.py compares with one process.
 """
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.float64 import float64
-from tests.tiny import TRAINING, Case, case_options, tiny_dataset
+from tests.tiny import TRAINING, Case, case_options, tiny_dataset, tiny_options
 
 from fewlabels.options import TrainOptions
 from fewlabels.run.train import train
@@ -34,5 +34,13 @@ def train_all(root: Path, out: Path) -> None:
             train(options(root, case, out / str(case)), say=lambda _: None, dataset=tiny_dataset(case.task))
 
 
+def choose_and_train(root: Path, out: Path) -> None:
+    """Let ``auto`` choose among heads on features of a pretrained network."""
+    weights = str(root / "pretrained.safetensors")
+    auto = tiny_options(root, "auto", out / "auto", weights=weights, backbone="small_cnn", num_labels=18)
+    train(auto, say=lambda _: None)
+
+
 if __name__ == "__main__":
     train_all(Path(sys.argv[1]), Path(sys.argv[2]))
+    choose_and_train(Path(sys.argv[1]), Path(sys.argv[2]))

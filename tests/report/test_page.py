@@ -244,3 +244,10 @@ def test_a_run_without_history_examples_or_settings_has_a_page(summary: RunSumma
     for runs in ([bare], [bare, summary]):
         assert "bare" in text_of(*runs)
     assert "Training curves" not in text_of(bare)
+
+
+def test_the_origin_of_the_weights_is_a_fact_and_not_a_limitation(summary: RunSummary) -> None:
+    page = page_of(replace(summary, weights_notes=["package of weights 1.0, licence Apache-2.0", "head dropped"]))
+    assert "package of weights 1.0, licence Apache-2.0; head dropped" in page
+    limitations = page.split('class="limitations"')[1].split("</ul>")[0] if 'class="limitations"' in page else ""
+    assert "Apache-2.0" not in limitations

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from tests.tiny import sha256, tiny_dataset, tiny_options, write_pretrained, write_tiny
 
+from fewlabels.cli.verdict import verdict
 from fewlabels.data.dataset import PRESENT, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.errors import Interrupted, UserError
 from fewlabels.run import execution
@@ -177,3 +178,5 @@ def test_without_a_test_split_the_report_leads_with_the_estimate_of_the_whole_pr
     figures = json.loads((out / "metrics.json").read_text())
     assert figures["cross_fit"]["accuracy"] == figures["auto"]["accuracy"]
     assert "choice and fit of the method were repeated" in (out / "report.html").read_text()
+    estimate = f"{100 * figures['auto']['accuracy']:.1f} %"
+    assert verdict(out).count(estimate) == 1  # one sentence, not two with one figure

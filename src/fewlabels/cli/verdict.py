@@ -19,17 +19,17 @@ def verdict(run: Path) -> str:
     """
     task = TrainOptions().replaced(read_config(run / "config.yaml")).task or "classify"
     metrics = _metrics(run / "metrics.json")
-    lines = [*face_of(task).verdict(metrics), *_choice(metrics.get(AUTO))]
+    lines = [*face_of(task).verdict(metrics), *_choice(metrics.get(AUTO), told="cross_fit" in metrics)]
     files = [f"{run / 'labels.csv'}: labels of all images", f"{run / 'report.html'}: report of the run"]
     return "\n".join([*lines, *files]).replace(NBSP, " ")
 
 
-def _choice(figures: dict[str, Any] | None) -> list[str]:
-    """Return how ``--method auto`` chose, and its estimate of the accuracy."""
+def _choice(figures: dict[str, Any] | None, told: bool) -> list[str]:
+    """Return how ``--method auto`` chose, and its estimate of the accuracy unless it was told already."""
     if figures is None:
         return []
     lines = [f"method {figures['method']}, chosen automatically: {figures['reason']}"]
-    if "accuracy" in figures:
+    if "accuracy" in figures and not told:
         low, high = (100 * figures[f"accuracy_{side}"] for side in ("low", "high"))
         lines.append(
             f"estimated accuracy {100 * figures['accuracy']:.1f} % (95 % interval {low:.1f} to {high:.1f}), from "

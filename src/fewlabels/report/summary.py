@@ -43,6 +43,8 @@ class RunSummary:
     classes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Limitations that were noticed when the run was made, in sentences."""
+    weights_notes: list[str] = field(default_factory=list)
+    """Where the first weights come from, their licence, and what of them is used."""
     method: MethodNote = field(default_factory=MethodNote)
     own: Content = field(default_factory=Content)
     """The content of the task."""

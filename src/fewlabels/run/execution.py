@@ -58,7 +58,7 @@ def execute(request: Request, resume: bool, say: Callable[[str], None], dataset:
     experiment = prepare(plan, dataset, fabric.device)
     config = describe_run(plan, record(fabric, threads, plan.times), chosen.choice)
     progress = Progress(plan.settings.steps, say, quiet=not fabric.is_global_zero)
-    for note in experiment.notes:
+    for note in (*experiment.notes, *experiment.weights_notes):
         progress.say(f"note: {note}")
     run = Run(plan, experiment, fabric, config, out, progress)
     if chosen.choice is not None:

@@ -32,7 +32,7 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
     spec = make_model_spec(plan, dataset, store, weights)
     torch.manual_seed(key_of(settings.seed, "model") % (1 << 63))
     model = build(spec)
-    notes = load_weights(model, weights)
+    head_notes = load_weights(model, weights)
     method = plan.method(model, plan.parameters, describe_problem(plan, dataset, split))
     if plan.precision.channels_last:
         method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -48,7 +48,8 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
         method,
         make_views(plan),
         trunk,
-        (*dataset.notes, *weights.notes, *notes, *limits),
+        (*dataset.notes, *limits),
+        (*weights.notes, *head_notes),
     )
 
 

@@ -25,6 +25,8 @@ class Experiment:
     trunk: Trunk
     notes: tuple[str, ...]
     """What the user should know about the data and the run."""
+    weights_notes: tuple[str, ...]
+    """Where the first weights of the network come from, and what of them is used."""
 
     @property
     def mu(self) -> int:

@@ -38,6 +38,7 @@ def _facts(face: Face[Any]) -> dict[str, str]:
         "Labels given": face.labels_given(),
         **face.facts(),
         "Network": _network(face),
+        "Weights": "; ".join(face.run.weights_notes),
         "Training": _training(metrics.get("train") or {}),
         "Validation": _validation(metrics.get("val")),
         "Seed": ", labels drawn with seed ".join(seeds),

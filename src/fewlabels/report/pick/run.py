@@ -34,5 +34,6 @@ def summarise(
     method = experiment.method
     return RunSummary(
         name=name, task=task, config=config, metrics=figures, history=history, classes=list(experiment.dataset.classes),
-        notes=list(experiment.notes), method=MethodNote(method.title, method.paper, method.idea), own=own,
+        notes=list(experiment.notes), weights_notes=list(experiment.weights_notes),
+        method=MethodNote(method.title, method.paper, method.idea), own=own,
     )  # fmt: skip

@@ -113,6 +113,8 @@ def tiny_options(root: Path, method: str, out: Path, **changes: object) -> Train
     )  # fmt: skip
     if method in WITHOUT_STEPS:
         options = replace(options, steps=None)
+    if method == "map-probe":  # else it would enlarge them and ask for pretrained weights
+        options = replace(options, image_size=16)
     return replace(options, **changes)  # pyright: ignore[reportArgumentType]
 
 

@@ -3,6 +3,7 @@
 This module imports neither torch nor numpy, so that ``--help`` and usage errors answer quickly.
 """
 
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -58,6 +59,10 @@ class TrainOptions:
         "all", "the unlabelled pool: all training images, or those without a label", "data"
     )
     skip_bad: bool = option(False, "leave out faulty files and rows instead of stopping", "data")
+    time: str | None = option(
+        None,
+        "auto: upper bound of the estimated time, as 90s, 10m or 2h; what does not fit is left out",
+    )
     seed: int = option(0, "random seed of the run")
     steps: int | None = option(None, "total optimiser steps")
     batch_size: int | None = option(None, "labelled images in a batch; mu times as many unlabelled images are added")
@@ -233,8 +238,24 @@ def validate(options: TrainOptions) -> None:
             raise UserError(f"{flag(name)} {value} is out of range; give a value {bound}")
     if options.num_labels is not None and options.label_fraction is not None:
         raise UserError("--num-labels and --label-fraction exclude each other; give one of them")
+    if options.time is not None:
+        seconds_of(options.time)
+        if options.method != "auto":
+            raise UserError("--time is for --method auto, which chooses what fits; bound a named method by --steps")
     if not options.data:
         raise UserError("name the data: a folder of images, or a known data set such as 'digits'")
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def seconds_of(time: str) -> float:
+    """Return the seconds of a time such as 90s, 10m, 1.5h, or 600; raise UserError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", time.strip())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 0 < seconds < float("inf"):
+        raise UserError(f"--time {time}: give a time such as 90s, 10m or 2h")
+    return seconds
 
 
 def read_config(file: Path) -> dict[str, Any]:

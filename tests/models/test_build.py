@@ -33,6 +33,7 @@ def test_a_specification_survives_json() -> None:
         "scaled": False,
         "bias": False,
         "fine_map": False,
+        "class_size": 0,
         "places": False,
     }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec

@@ -1,18 +1,23 @@
 """``--method auto``: chosen before step 0, recorded, resumed, and reported."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from tests.tiny import sha256, tiny_dataset, tiny_options, write_pretrained, write_tiny
+from tests.tiny import sha256, tiny_dataset, tiny_experiment, tiny_options, write_pretrained, write_tiny
 
+from fewlabels.auto.box_maps import BoxMap
+from fewlabels.auto.choice import Choice
+from fewlabels.auto.request import AutoRequest, Tried
 from fewlabels.cli.verdict import verdict
 from fewlabels.data.dataset import PRESENT, TRAIN, UNLABELLED, ArrayImages, Dataset
 from fewlabels.errors import Interrupted, UserError
 from fewlabels.run import execution
 from fewlabels.run.train import train
+from fewlabels.tasks.localize import Localize
 
 
 @pytest.fixture
@@ -119,10 +124,45 @@ def test_parameters_need_a_named_method(root: Path) -> None:
 
 
 def test_boxes_ask_for_the_task_localize_and_come_from_a_fixed_network(root: Path) -> None:
-    out = run(root, task=None, boxes=str(root / "boxes.csv"))
+    out = run(root, task=None, boxes=str(root / "boxes.csv"), image_size=16)
     config = yaml.safe_load((out / "config.yaml").read_text())
     assert (config["task"], config["method"]) == ("localize", "map-probe")
+    choice = config["record"]["auto"]
+    assert choice["parameters"]["map"] in ("border-distance", "median-distance")
+    assert len(choice["tried"]) == 3  # heads
     assert 0 <= json.loads((out / "metrics.json").read_text())["test"]["gt_known"] <= 1
+
+
+def request(root: Path, small: bool, said: list[str], prepare: Callable[[str], Tried]) -> Choice:
+    return Localize().choose(AutoRequest(small, trained=False, seed=0, prepare=prepare, say=said.append))
+
+
+def test_small_images_are_trained_on_where_a_pretrained_network_finds_no_objects(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn", "num_labels": 18}
+
+    def prepared(name: str) -> Tried:
+        return Tried(tiny_experiment(tiny_options(root, name, root / "run", task="localize", **own), None), False)
+
+    said: list[str] = []
+    for contrast, small, expected in ((2, True, "lchp"), (2, False, "map-probe"), (3, True, "map-probe")):
+        monkeypatch.setattr(
+            "fewlabels.tasks.localize.choose_box_map", lambda *_, contrast=contrast: BoxMap(0.9, contrast)
+        )
+        assert request(root, small, said, prepared).method == expected
+    assert "does not tell objects from their background" in said[0]
+
+
+def test_small_images_are_trained_on_where_there_are_no_pretrained_weights(root: Path) -> None:
+    def prepared(name: str) -> Tried:
+        raise UserError("no weights")
+
+    said: list[str] = []
+    assert request(root, True, said, prepared).method == "lchp"
+    assert said == ["note: no weights; so a network is trained from random weights"]
+    with pytest.raises(UserError, match="no weights"):
+        request(root, False, said, prepared)
 
 
 def arrays(labels: np.ndarray, classes: int) -> Dataset:

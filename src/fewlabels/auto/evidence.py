@@ -39,11 +39,6 @@ def expected_log_loss(method: str, parameters: dict[str, Any], labels_per_class:
     return float(np.interp(np.log(max(labels_per_class, 1e-9)), np.log(table["labels_per_class"]), values))
 
 
-def box_choice() -> Choice:
-    """Choose a method for boxes on photographs with a fixed network, by evidence alone."""
-    return Choice(**_table()["boxes"])
-
-
 def trained_choice(task: str, small: bool) -> Choice:
     """Choose among methods that train whole networks, by evidence alone, because trying them would take too long."""
     return Choice(**_table()["trained"][task]["small" if small else "photographs"])

@@ -4,7 +4,7 @@ Legend: N images, L labelled ones, D features, K classes.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,8 +20,8 @@ from fewlabels.auto.cross_fitting import held_out_logits, log_loss_at_best_tempe
 from fewlabels.auto.evidence import expected_log_loss
 from fewlabels.evaluation.classification import wilson_interval
 from fewlabels.evaluation.folds import Folds, stratified_folds
-from fewlabels.methods.classify.graph_probe import GraphProbeParameters, fit_graph
 from fewlabels.methods.graph import neighbour_graph
+from fewlabels.methods.graph_probing import GraphProbeParameters, fit_graph
 from fewlabels.methods.label_diffusion import principal_axes
 from fewlabels.methods.probing import LinearFit, Scaling, fit_logistic
 from fewlabels.models.heads.centred_linear import CentredLinear
@@ -121,19 +121,26 @@ HEADS = (_linear(10.0, "unit"), _linear(30.0, "centred"), _graph(), _graph(share
 """Cheap candidates; the first is the one that evidence is relative to."""
 
 
-def choose_head(pool: PoolFeatures, given: Given, seed: int) -> Choice:
+def quick_heads(heads: Sequence[Head]) -> tuple[Head, ...]:
+    """Return the heads whose fit takes next to no time: those that need no graph."""
+    return tuple(head for head in heads if head.method == "linear-probe")
+
+
+def choose_head(pool: PoolFeatures, given: Given, seed: int, heads: Sequence[Head] = HEADS) -> Choice:
     """Cross-fit all candidates, choose one, and estimate the accuracy of the whole procedure by outer folds."""
-    trials = try_heads(pool, given, FOLDS, seed)
+    trials = try_heads(pool, given, FOLDS, seed, heads)
     best = best_trial(trials, len(given.labels))
     reason = _reason(trials, best, len(given.labels))
-    return Choice(best.method, best.parameters, reason, trials, outer_estimate(pool, given, seed))
+    return Choice(best.method, best.parameters, reason, trials, outer_estimate(pool, given, seed, heads))
 
 
-def try_heads(pool: PoolFeatures, given: Given, folds: int, seed: int) -> list[Trial]:
+def try_heads(
+    pool: PoolFeatures, given: Given, folds: int, seed: int, heads: Sequence[Head] = HEADS
+) -> list[Trial]:  # fmt: skip
     """Cross-fit every candidate; without two labels of two classes they are judged by evidence alone."""
     per_class = len(given.labels) / pool.num_classes
     parts = stratified_folds(given.labels, folds, seed)
-    return [_try(head, pool, given, parts, per_class) for head in HEADS]
+    return [_try(head, pool, given, parts, per_class) for head in heads]
 
 
 def _try(head: Head, pool: PoolFeatures, given: Given, folds: Folds, per_class: float) -> Trial:
@@ -163,7 +170,7 @@ def best_trial(trials: list[Trial], num_labels: int) -> Trial:
     return min(trials, key=cost)
 
 
-def outer_estimate(pool: PoolFeatures, given: Given, seed: int) -> dict[str, Any] | None:
+def outer_estimate(pool: PoolFeatures, given: Given, seed: int, heads: Sequence[Head] = HEADS) -> dict[str, Any] | None:
     """Estimate the accuracy of choosing and fitting, on labels that neither has seen; None without enough labels."""
     folds = stratified_folds(given.labels, OUTER_FOLDS, seed + 1)
     if not folds:
@@ -171,8 +178,8 @@ def outer_estimate(pool: PoolFeatures, given: Given, seed: int) -> dict[str, Any
 
     def predict(fitted: np.ndarray, held: np.ndarray) -> np.ndarray:
         inner = given.part(fitted)
-        trials = try_heads(pool, inner, OUTER_FOLDS, seed)
-        head = HEADS[trials.index(best_trial(trials, len(inner.labels)))]
+        trials = try_heads(pool, inner, OUTER_FOLDS, seed, heads)
+        head = heads[trials.index(best_trial(trials, len(inner.labels)))]
         return head.logits(pool, inner, given.rows[held])
 
     rows, logits = held_out_logits(predict, folds)

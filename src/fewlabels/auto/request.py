@@ -2,8 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fewlabels.training.experiment import Experiment
+
+
+class Tried(NamedTuple):
+    """What candidates are tried on."""
+
+    experiment: Experiment
+    hurried: bool
+    """Only heads that take next to no time may be tried, because of ``--time``."""
 
 
 @dataclass(frozen=True)
@@ -11,11 +20,11 @@ class AutoRequest:
     """The facts that the choice of a method depends on."""
 
     small: bool
-    """The images are small, so networks start from random weights."""
+    """The images are small."""
     trained: bool
-    """Whole networks are to be trained: the images are small, or the user gave ``--steps`` or ``--no-freeze``."""
+    """The user asks for whole networks to be trained: by ``--steps``, ``--no-freeze`` or ``--weights none``."""
     seed: int
-    prepare: Callable[[str], Experiment]
-    """Builds the pieces of a run with a method of that name."""
+    prepare: Callable[[str], Tried]
+    """Builds the pieces of a run with a method of that name, on images of a size that fits in the time."""
     say: Callable[[str], None]
     """Receives one line of text at a time."""

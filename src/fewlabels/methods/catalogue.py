@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from fewlabels.errors import UserError, nearest
 from fewlabels.extensions import load_registered, registered
+from fewlabels.options import unwrap
 
 if TYPE_CHECKING:
     from fewlabels.methods.method import Method, Parameters
@@ -187,6 +188,9 @@ def convert(name: str, value: Any, kind: Any) -> Any:
         if value not in get_args(kind):
             raise UserError(f"--method.{name} can't be '{value}'; {nearest(str(value), get_args(kind))}")
         return value
+    kind, optional = unwrap(kind)
+    if optional and value is None:
+        return None
     text = str(value).lower()
     if kind is bool and text in ("true", "false"):
         return text == "true"

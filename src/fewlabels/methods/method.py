@@ -138,6 +138,8 @@ class Network(NamedTuple):
     """The rule that gives the boxes, in task ``localize``."""
     fine_map: bool = False
     """Whether the last map should have a sixteenth of the image's side instead of a 32nd, if the backbone allows it."""
+    class_size: int = 0
+    """Side in pixels to which larger images are reduced for the class, in task ``localize``; 0 keeps their size."""
 
 
 @dataclass(frozen=True)
@@ -212,10 +214,8 @@ class Method(nn.Module, ABC):
       so the trunk's outputs are cached; random crops are passed inside a block of
       :class:`fewlabels.models.map_cache.bypass_map_cache`;
     - ``pixels``: views are new in every step (mixed or perturbed images), so nothing can be cached."""
-    largest_image: ClassVar[int] = 224
-    """Upper bound of the default side of photographs, in pixels."""
-    enlargement: ClassVar[float] = 1.0
-    """Upper bound of that side as a multiple of the photographs' shorter side."""
+    image_size: ClassVar[int | None] = None
+    """Default side of images in pixels where it does not follow from the data."""
     has_unused_parameters: ClassVar[bool] = False
     """True if some weights are not used in some steps; several processes must then search for them."""
     reset_each_round: ClassVar[Literal["nothing", "optimiser", "schedule", "weights"]] = "nothing"

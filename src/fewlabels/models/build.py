@@ -26,7 +26,7 @@ HeadKind = Literal[
 _LINEAR_HEADS = {"normalized-linear": NormalizedLinear, "centred-linear": CentredLinear}
 _RANGES = {
     "num_classes": (1, 1 << 20), "channels": (1, 1024), "image_size": (1, 1 << 14), "members": (1, 16),
-    "attention_maps": (0, 4096), "top": (1, 1 << 20),
+    "attention_maps": (0, 4096), "top": (1, 1 << 20), "class_size": (0, 1 << 14),
 }  # fmt: skip
 """Valid ranges, which also keep a malicious file from exhausting the memory."""
 
@@ -65,6 +65,8 @@ class ModelSpec:
     """Head "class-maps": the convolution has a bias."""
     fine_map: bool = False
     """The side of the last map is 1/16 of the image's, where the backbone supports it."""
+    class_size: int = 0
+    """Side in pixels to which a localizer reduces images before it predicts their class; 0 keeps their size."""
     places: bool = False
     """The localizer's second network is a :class:`~fewlabels.models.localizer.SpatialLocator`."""
 
@@ -127,7 +129,9 @@ def build(spec: ModelSpec) -> Classifier:
     """
     members = [_build_one(spec) for _ in range(spec.members)]
     classifier = members[0] if spec.members == 1 else Ensemble(members)
-    return classifier if spec.boxes is None else Localizer(classifier, _build_locator(spec), spec.boxes)
+    if spec.boxes is None:
+        return classifier
+    return Localizer(classifier, _build_locator(spec), spec.boxes, spec.class_size)
 
 
 def _build_locator(spec: ModelSpec) -> SingleClassifier | None:

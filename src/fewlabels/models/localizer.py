@@ -3,18 +3,20 @@
 A box is (x0, y0, x1, y1) as fractions of the image's width and height, half-open.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from fewlabels.models.classifier import Classifier, SingleClassifier
 from fewlabels.models.heads.class_maps import ClassMapClassifier, at_unit_scale
 from fewlabels.models.last_map import as_map
-from fewlabels.models.maps.box_rule import BoxRule
+from fewlabels.models.maps.box_rule import BoxRule, StageMap
 from fewlabels.models.maps.cam import head_weight
-from fewlabels.models.maps.evidence import MAP_FUNCTIONS, recorded_norm
+from fewlabels.models.maps.evidence import MAP_FUNCTIONS
 from fewlabels.models.maps.regions import boxes_of, pseudo_boxes
+from fewlabels.models.maps.stage_maps import STAGE_MAPS, last_stage, recorded_stage
 
 HIDDEN = 512
 """Width of the hidden layer of a box head."""
@@ -79,6 +81,7 @@ class Localizer(Classifier):
         classifier: predicts the class.
         locator: the second network; given if and only if ``rule.source`` is "network".
         rule: how boxes are computed.
+        class_size: larger images are reduced to this side before their class is predicted; 0 keeps their size.
 
     Raises:
         UserError: where the rule needs class activation maps and the classifier has none.
@@ -87,12 +90,14 @@ class Localizer(Classifier):
     classifier: Classifier
     locator: SingleClassifier | None
 
-    def __init__(self, classifier: Classifier, locator: SingleClassifier | None, rule: BoxRule) -> None:
+    def __init__(
+        self, classifier: Classifier, locator: SingleClassifier | None, rule: BoxRule, class_size: int = 0
+    ) -> None:
         assert (locator is not None) == (rule.source == "network")
         super().__init__(classifier.num_features, classifier.num_classes)
         if rule.source in ("cam", "info-cam") and not isinstance(classifier.networks()[0], ClassMapClassifier):
             head_weight(classifier)  # raises where the network has no such map
-        self.classifier, self.locator, self.rule = classifier, locator, rule
+        self.classifier, self.locator, self.rule, self.class_size = classifier, locator, rule, class_size
 
     def networks(self) -> list[SingleClassifier]:
         return self.classifier.networks()
@@ -101,7 +106,16 @@ class Localizer(Classifier):
         return [*self.classifier.trunks(), *([] if self.locator is None else [self.locator])]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(x)
+        return self.classifier(self._reduced(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.classifier.features(self._reduced(x))
+
+    def _reduced(self, x: Tensor) -> Tensor:
+        """Reduce images (B, C, S, S) to ``class_size``; smaller images and pooled features are returned unchanged."""
+        if x.ndim != 4 or not 0 < self.class_size < x.shape[2]:
+            return x
+        return interpolate(x, (self.class_size, self.class_size), mode="bilinear", antialias=True)
 
     @torch.no_grad()
     def locate(self, x: Tensor, classes: Tensor | None = None) -> Located:
@@ -112,19 +126,26 @@ class Localizer(Classifier):
             classes: (B,) int64, the classes whose maps give the boxes, where boxes come from maps of a class. A
                 negative value, or None, stands for the most probable class.
         """
-        if self.rule.source == "norm":
-            return self._locate_by_norm(x)
-        logits = self.classifier(x)
+        if self.rule.source in STAGE_MAPS:
+            return self._locate_by_stage(x)
+        logits = self(x)
         predicted = logits.argmax(1)
         located = predicted if classes is None else torch.where(classes < 0, predicted, classes)
         return Located(logits, self._boxes(x, located))
 
-    def _locate_by_norm(self, x: Tensor) -> Located:
-        """Predict class and box in one pass, since the map does not depend on the class."""
-        with recorded_norm(self.classifier) as seen:
-            logits = self.classifier(x)
+    def _locate_by_stage(self, x: Tensor) -> Located:
+        """Predict class and box, in one pass where both see the same image: the map does not depend on the class."""
+        reduced = self._reduced(x)
+        with recorded_stage(self.classifier) as seen:
+            logits = self.classifier(reduced)
+        stage = seen[0] if reduced is x else last_stage(self.classifier, x)
+        return Located(logits, self.stage_boxes(stage, x.shape[2]))
+
+    def stage_boxes(self, stage: Tensor, side: int) -> Tensor:
+        """Compute the (B, 4) boxes of images of that side from the map (B, D, h, w) of the network's last stage."""
         rule = self.rule
-        return Located(logits, boxes_of(seen[0], rule.threshold, rule.component, rule.scale, side=x.shape[2]))
+        maps = STAGE_MAPS[cast(StageMap, rule.source)](stage)
+        return boxes_of(maps, rule.threshold, rule.component, rule.scale, side)
 
     def maps(self, x: Tensor, classes: Tensor) -> Tensor:
         """Compute the (B, h, w) maps behind the boxes: the first map of Algorithm 1, or the CAM next to a locator."""

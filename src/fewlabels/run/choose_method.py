@@ -9,16 +9,16 @@ import torch
 import yaml
 
 from fewlabels.auto.choice import Choice
-from fewlabels.auto.request import AutoRequest
+from fewlabels.auto.request import AutoRequest, Tried
 from fewlabels.data.dataset import Dataset
 from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import AUTO
-from fewlabels.options import TrainOptions
+from fewlabels.options import TrainOptions, seconds_of
 from fewlabels.run.defaults import SMALL
-from fewlabels.run.plan import make_plan, short_side
+from fewlabels.run.plan import Plan, make_plan, short_side
 from fewlabels.run.prepare import prepare
+from fewlabels.run.time_limit import Fitted, fit_to_time
 from fewlabels.tasks.task import Task
-from fewlabels.training.experiment import Experiment
 from fewlabels.training.machine import from_first_process
 
 
@@ -43,15 +43,25 @@ def choose_method(
     if options.method != AUTO:
         return Chosen(options, None)
 
-    def experiment(method: str) -> Experiment:
-        plan = make_plan(replace(options, method=method), task, dataset, device, threads, say)
-        return prepare(plan, dataset, device)
+    def plan(options: TrainOptions) -> Plan:
+        return make_plan(options, task, dataset, device, threads, say)
+
+    def fitted(options: TrainOptions) -> Fitted:
+        if options.time is None:
+            return Fitted(options, False, ())
+        return fit_to_time(options, seconds_of(options.time), plan, len(dataset))
+
+    def experiment(method: str) -> Tried:
+        fits = fitted(replace(options, method=method))
+        return Tried(prepare(plan(fits.options), dataset, device), fits.hurried)
 
     small = (options.image_size or short_side(dataset)) <= SMALL and options.weights in (None, "none")
-    trained = small or options.freeze is False or options.steps is not None
+    trained = options.freeze is False or options.steps is not None or options.weights == "none"
     choice = task.choose(AutoRequest(small, trained, options.seed, experiment, say))
     choice = from_first_process(lambda: choice)
-    return Chosen(replace(options, method=choice.method, parameters=choice.parameters), choice)
+    fits = fitted(replace(options, method=choice.method, parameters=choice.parameters))
+    reason = "; ".join([choice.reason, *fits.notes])
+    return Chosen(replace(fits.options, time=None), replace(choice, reason=reason))
 
 
 def stored_choice(run: Path) -> Choice | None:

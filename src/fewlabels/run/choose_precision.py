@@ -38,7 +38,7 @@ class Workload:
     """The backbone is fixed."""
     fixed_statistics: bool
     """Batch normalisation uses the running statistics."""
-    caches_outputs: bool
+    always_fp32: bool
     """The outputs of the fixed backbone are cached, for which it is always computed in float32."""
     images: int
     """Images that a step passes through the network, in all processes together."""
@@ -77,7 +77,7 @@ def choose_precision(
     """
     if name and layout:
         return Precision(name, layout), {}
-    among = candidates(device, "fp32" if workload.caches_outputs else name, layout)
+    among = candidates(device, "fp32" if workload.always_fp32 else name, layout)
     if len(among) == 1:
         return Precision(name or among[0].name, among[0].layout), {}
     times = from_first_process(lambda: _stored_times(workload, among, device, say))

@@ -32,10 +32,8 @@ class DataFacts:
     """Whether the method has training steps."""
     frozen_trunk: FrozenTrunk = "features"
     """What the method reads from a frozen trunk."""
-    largest_image: int = 224
-    """Upper bound of the side of photographs, in pixels."""
-    enlargement: float = 1.0
-    """Upper bound of that side as a multiple of ``short_side``."""
+    image_size: int | None = None
+    """Side that the method has by default, in pixels; None where it follows from ``short_side``."""
     mu: int = 0
     """Unlabelled images per labelled image in a batch."""
     least_batch: int = 0
@@ -50,7 +48,7 @@ def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
     Raises:
         UserError: for steps, or training of the backbone, with a method that has neither.
     """
-    side = options.image_size or facts.short_side
+    side = options.image_size or facts.image_size or facts.short_side
     defaults = _small(facts, side) if side <= SMALL else _photographs(facts)
     pretrained = (options.weights or defaults["weights"]) != "none"
     defaults["backbone_lr"] = 0.003 if pretrained else options.lr or 0.03
@@ -88,7 +86,7 @@ def _labelled(facts: DataFacts) -> int:
 def _photographs(facts: DataFacts) -> dict:
     """Return the defaults for photographs: ImageNet weights; on a CPU only the head is trained, on cached features."""
     return {
-        "image_size": min(facts.largest_image, max(96, int(facts.enlargement * facts.short_side) // 32 * 32)),
+        "image_size": facts.image_size or min(224, max(96, facts.short_side // 32 * 32)),
         "flip": facts.flip,
         "backbone": "tf_efficientnet_lite0", "weights": "imagenet", "lr": 0.03,
         "batch_size": 32 if facts.accelerated else _labelled(facts),

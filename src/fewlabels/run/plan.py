@@ -35,6 +35,8 @@ class Plan:
     precision: Precision
     times: Times
     """Milliseconds per image that ``precision`` was chosen by; empty where nothing had to be measured."""
+    workload: Workload
+    """What the network computes in a step."""
 
     @property
     def mu(self) -> int:
@@ -76,7 +78,7 @@ def make_plan(
     workload = make_workload(settings, spec, method, unlabelled_ratio(method, parameters))
     precision, times = choose_precision(workload, device, options.precision, options.layout, say)
     settings = replace(settings, precision=precision.name, layout=precision.layout)
-    return Plan(settings, task, method, parameters, network, weights, device, precision, times)
+    return Plan(settings, task, method, parameters, network, weights, device, precision, times, workload)
 
 
 def make_workload(settings: Settings, spec: ModelSpec, method: type[Method], mu: int) -> Workload:
@@ -86,7 +88,7 @@ def make_workload(settings: Settings, spec: ModelSpec, method: type[Method], mu:
         spec,
         frozen=settings.freeze,
         fixed_statistics=settings.statistics == "fixed",
-        caches_outputs=settings.freeze and method.frozen_trunk != "pixels",
+        always_fp32=settings.freeze and (method.frozen_trunk != "pixels" or not method.trains),
         images=settings.batch_size * views,
     )
 
@@ -118,8 +120,7 @@ def facts_of(
         accelerated=device.type != "cpu",
         trains=method.trains,
         frozen_trunk=method.frozen_trunk,
-        largest_image=method.largest_image,
-        enlargement=method.enlargement,
+        image_size=method.image_size,
         mu=unlabelled_ratio(method, parameters),
         least_batch=task.least_batch,
         small_steps=task.small_steps,

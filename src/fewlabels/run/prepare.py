@@ -90,6 +90,7 @@ def make_model_spec(plan: Plan, dataset: Dataset, store: Store, weights: Weights
         head="normalized-linear" if scaled else network.head, pad_type=weights.pad_type, mean=own[0], std=own[1],
         members=network.members, attention_maps=network.attention_maps, saliency=network.saliency, top=network.top,
         boxes=network.boxes, scaled=pretrained_maps, bias=pretrained_maps, fine_map=network.fine_map,
+        class_size=network.class_size,
         places=settings.freeze and network.boxes is not None and network.boxes.source == "network",
     )  # fmt: skip
 

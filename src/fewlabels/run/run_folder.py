@@ -17,8 +17,9 @@ from fewlabels.run.plan import Plan
 from fewlabels.tasks.task import Task
 from fewlabels.training.experiment import Experiment
 
-_MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory")
-"""Options that a resumed run may change: where files are stored, and what does not affect the numbers."""
+_MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory", "time")
+"""Options that a resumed run may change: where files are stored, what does not affect the numbers, and the time, which
+decided only what was chosen before step 0."""
 
 
 def claim(options: TrainOptions, out: Path, resume: bool) -> tuple[TrainOptions, bool]:

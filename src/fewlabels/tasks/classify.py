@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fewlabels.auto.choice import Choice
 from fewlabels.auto.evidence import trained_choice
-from fewlabels.auto.heads import Given, PoolFeatures, choose_head
-from fewlabels.auto.request import AutoRequest
+from fewlabels.auto.heads import HEADS, Given, Head, PoolFeatures, choose_head, quick_heads
+from fewlabels.auto.request import AutoRequest, Tried
 from fewlabels.data.adapt import read_adapted
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.labels.classes import CLASSES
@@ -70,16 +70,20 @@ class Classify(Task):
 
     def choose(self, request: AutoRequest) -> Choice:
         """Cross-fit heads on the features of a fixed network; whole networks are chosen by evidence."""
-        if request.trained:
+        if request.small or request.trained:
             return trained_choice(self.name, request.small)
-        experiment = request.prepare("linear-probe")
-        split = experiment.split
+        return self.choose_head(request.prepare("linear-probe"), request, HEADS)
+
+    def choose_head(self, tried: Tried, request: AutoRequest, heads: tuple[Head, ...]) -> Choice:
+        """Cross-fit heads on the labelled images and those of the pool, at most :data:`TRIED_IMAGES` of the latter."""
+        experiment, split = tried.experiment, tried.experiment.split
         some = permutation(key_of(request.seed, "auto"), len(split.pool)).numpy()[:TRIED_IMAGES]
         rows = torch.from_numpy(np.union1d(split.labelled, split.pool[some]))
-        request.say(f"embedding {len(experiment.dataset)} images once; then candidates take seconds")
+        request.say(f"embedding {len(rows)} images; then candidates take seconds")
         raw = features(experiment.method.model, experiment.trunk.plain(rows))
         given = Given(np.searchsorted(rows.numpy(), split.labelled), split.given[split.labelled])
-        return choose_head(PoolFeatures(raw, len(experiment.dataset.classes)), given, request.seed)
+        pool = PoolFeatures(raw, len(experiment.dataset.classes))
+        return choose_head(pool, given, request.seed, quick_heads(heads) if tried.hurried else heads)
 
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """Compute softmax probabilities."""

@@ -1,14 +1,17 @@
 """Task ``localize``: one class per image, and a predicted box; training uses no true boxes."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fewlabels.auto.box_maps import TRIED_FOR_BOXES, BoxMap, choose_box_map
 from fewlabels.auto.choice import Choice
-from fewlabels.auto.evidence import box_choice, trained_choice
+from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.heads import HEADS
 from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.pixels.frames import frames
@@ -30,7 +33,9 @@ from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.localizer import Localizer
 from fewlabels.models.maps.regions import crop_and_resize, has_area
+from fewlabels.models.maps.stage_maps import last_stage
 from fewlabels.options import TrainOptions
+from fewlabels.randomness import key_of, permutation
 from fewlabels.report.content.localize import LocalizeContent
 from fewlabels.report.content.localize_face import LocalizeFace
 from fewlabels.report.pick.localize import localize_content
@@ -41,6 +46,9 @@ from fewlabels.training.trunk import Plain
 
 CORNERS = ("x0", "y0", "x1", "y1")
 """Columns of a box in files: pixels of the stored image, before any EXIF rotation."""
+
+BOX_HEADS = tuple(head for head in HEADS if "scaling" not in head.parameters)
+"""The heads that ``map-probe`` has."""
 
 
 class Localize(Classify):
@@ -54,8 +62,35 @@ class Localize(Classify):
     small_steps = 5000
 
     def choose(self, request: AutoRequest) -> Choice:
-        """Choose by evidence alone."""
-        return trained_choice(self.name, request.small) if request.trained else box_choice()
+        """Choose the map of a fixed network without boxes, and the head by cross-fitting.
+
+        Whole networks are trained on small images where a pretrained network finds no objects.
+        """
+        if request.trained:
+            return trained_choice(self.name, request.small)
+        try:
+            tried = request.prepare("map-probe")
+        except UserError as error:
+            if not request.small:
+                raise
+            request.say(f"note: {error}; so a network is trained from random weights")
+            return trained_choice(self.name, request.small)
+        found = self._box_map(tried.experiment, request.seed)
+        if request.small and not found.finds_objects:
+            request.say("a pretrained network does not tell objects from their background here; so one is trained")
+            return trained_choice(self.name, request.small)
+        head = self.choose_head(tried, request, BOX_HEADS)
+        kind = "graph" if head.method == "graph-probe" else "linear"
+        parameters = {"map": found.map, "threshold": found.threshold, "head": kind, **head.parameters}
+        reason = f"{found.reason}; classes by {head.name}: {head.reason}"
+        return replace(head, method="map-probe", parameters=parameters, reason=reason)
+
+    def _box_map(self, experiment: Experiment, seed: int) -> BoxMap:
+        """Choose the map for boxes on some training images."""
+        pool, model = experiment.split.pool, experiment.method.model
+        some = permutation(key_of(seed, "box map"), len(pool)).numpy()[:TRIED_FOR_BOXES]
+        images = experiment.trunk.plain(torch.from_numpy(np.sort(pool[some])))
+        return choose_box_map((last_stage(model, x) for x in images), experiment.spec.image_size)
 
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
         """Compute softmax probabilities and boxes; where the class is known, the box of that class."""

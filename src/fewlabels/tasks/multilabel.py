@@ -74,9 +74,9 @@ class MultiLabel(Task):
 
     def choose(self, request: AutoRequest) -> Choice:
         """Cross-fit heads on the features of a fixed network; whole networks are chosen by evidence."""
-        if request.trained:
+        if request.small or request.trained:
             return trained_choice(self.name, request.small)
-        experiment = request.prepare("linear-probe")
+        experiment = request.prepare("linear-probe").experiment
         rows = torch.from_numpy(experiment.split.labelled)
         request.say(f"embedding {len(experiment.dataset)} images once; then candidates take seconds")
         raw = features(experiment.method.model, experiment.trunk.plain(rows))

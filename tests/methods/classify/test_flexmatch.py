@@ -6,7 +6,8 @@ import torch
 from tests.methods.linear import batch, identity_model, problem
 from torch import Tensor
 
-from fewlabels.methods.classify.flexmatch import FlexMatch, FlexMatchParameters
+from fewlabels.methods.classify.flexmatch import FlexMatch, FlexMatchParameters, warms_up
+from fewlabels.methods.method import Problem
 from fewlabels.methods.thresholds import CurriculumThresholds
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import probabilities
@@ -98,7 +99,7 @@ def test_the_counts_always_agree_with_the_learned_classes() -> None:
 
 def method(**values: object) -> FlexMatch:
     """Return the method at the start of a run on a pool of eight images."""
-    made = FlexMatch(identity_model(), FlexMatchParameters(**values), problem())  # pyright: ignore[reportArgumentType]
+    made = FlexMatch(identity_model(), FlexMatchParameters(warmup=True, **values), problem())  # pyright: ignore[reportArgumentType]
     made.start_round(0, pool(made.model, 8))
     return made
 
@@ -176,3 +177,19 @@ def test_predictions_are_accepted_from_the_threshold_of_their_class_on() -> None
     made.thresholds.update(torch.arange(7), torch.tensor([[0.96, 0.04]] * 6 + [[0.04, 0.96]]))
     probabilities = torch.tensor([[0.94, 0.06], [0.97, 0.03], [0.4, 0.6]])
     assert made.accepts(probabilities).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "classes", "epochs", "expected"),
+    [
+        (None, 10, 500.0, True),
+        (None, 20, 500.0, False),
+        (None, 10, 19.0, False),
+        (True, 20, 1.0, True),
+        (False, 10, 500.0, False),
+    ],
+)
+def test_the_warm_up_is_off_where_it_would_never_end(
+    given: bool | None, classes: int, epochs: float, expected: bool
+) -> None:
+    assert warms_up(given, Problem(classes, 1000, 40, epochs)) is expected

@@ -24,10 +24,10 @@ class FlexMatchParameters(Parameters):
     threshold: float = parameter(
         0.95, "tau: confidence from which an image counts as learned; upper limit of all thresholds", least=0, most=1
     )
-    warmup: bool = parameter(
-        True,
-        "keep thresholds low while unlearned images outnumber every class; never ends in short runs "
-        "(docs/papers/baselines.md, A10)",
+    warmup: bool | None = parameter(
+        None,
+        "keep thresholds low while unlearned images outnumber every class (default: only with fewer than 20 classes "
+        "and at least 20 passes over the pool, because else it never ends; docs/papers/baselines.md, A10)",
     )
     weight: float = parameter(1.0, "lambda: weight of the unlabelled loss", least=0)
     passes: Passes = parameter("separate", "pass weak views alone and without gradient, or all views jointly (`joint`)")
@@ -51,7 +51,7 @@ class FlexMatch(Method):
     def __init__(self, model: Classifier, parameters: FlexMatchParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
         self.thresholds = CurriculumThresholds(
-            problem.num_images, problem.num_classes, parameters.threshold, parameters.warmup
+            problem.num_images, problem.num_classes, parameters.threshold, warms_up(parameters.warmup, problem)
         )
 
     def start_round(self, number: int, pool: Pool) -> None:
@@ -77,3 +77,8 @@ class FlexMatch(Method):
     def accepts(self, probabilities: Tensor) -> Tensor:
         """Accept predictions with at least the current threshold of their class, (N,) bool."""
         return self.thresholds.keep(probabilities)
+
+
+def warms_up(given: bool | None, problem: Problem) -> bool:
+    """Return whether thresholds have a warm-up: as given, else where it would end (docs/papers/baselines.md, A10)."""
+    return problem.num_classes < 20 and problem.epochs >= 20 if given is None else given

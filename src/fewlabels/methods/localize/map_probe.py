@@ -1,24 +1,34 @@
-"""Map probe: the class by a logistic regression, the box by a map, both of a fixed network."""
+"""Map probe: the class by a regression on features, the box by a map, both of a fixed network."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from fewlabels.methods.class_shares import Shares
+from fewlabels.methods.graph_probing import GraphProbeParameters, probe_on_graph
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.methods.method import Network, Parameters, Pool, parameter
 from fewlabels.methods.probing import ProbingMethod, fit_logistic
 from fewlabels.models.maps.box_rule import BoxRule, Component, MapName
+
+CLASS_SIZE = 224
+"""Side in pixels at which the class is predicted."""
 
 
 @dataclass(frozen=True)
 class MapProbeParameters(Parameters):
     """The threshold has a fixed default: tuning it on boxes would be training on boxes."""
 
-    map: MapName = parameter("norm", "the map whose foreground is the box")
+    map: MapName = parameter("border-distance", "the map whose foreground is the box")
     threshold: float = parameter(
-        0.45, "values of the scaled map above this are foreground (docs/papers/baselines.md)", least=0, below=1
+        0.4, "values of the scaled map above this are foreground (docs/papers/baselines.md)", least=0, below=1
     )
     component: Component = parameter(
         "largest", "the box encloses the largest connected component of the foreground, or all of it"
     )
+    head: Literal["linear", "graph"] = parameter(
+        "linear", "the class comes from the regression of linear-probe, or from that of graph-probe"
+    )
+    shares: Shares = parameter("auto", "shares of the classes in the pool, for head graph")
     C: float = parameter(10.0, "inverse strength of the L2 penalty of the regression", above=0)
 
 
@@ -26,25 +36,27 @@ class MapProbe(ProbingMethod, LocalizingMethod):
     """The trunk is never trained, and batch statistics are not updated."""
 
     title = "Map probe"
-    paper = "Ours; the norm of features as a map of the object follows common practice in object discovery."
+    paper = "Ours; maps of a fixed network's features as maps of the object follow common practice in object discovery."
     idea = (
-        "A pretrained network, which is not trained, answers strongly where there is an object: the box encloses the "
-        "largest component of places whose features have a large norm. The class comes from a logistic regression on "
-        "its pooled features."
+        "The features of a pretrained network, which is not trained, differ between an object and the border of the "
+        "image: the box encloses the largest component of places whose features are far from those at the border. The "
+        "class comes from a logistic regression on pooled features of the smaller image that the network was made for."
     )
     hyperparameters = MapProbeParameters
     frozen_trunk = "pixels"
-    largest_image = 384
-    enlargement = 1.5
+    image_size = 448
     p: MapProbeParameters
 
     @classmethod
     def network(cls, parameters: MapProbeParameters) -> Network:
-        """Ask for a linear head on features of length one, and boxes from the map of the network's own stride."""
+        """Ask for the head of a probe, and boxes from the map of the network's own stride."""
         rule = BoxRule(parameters.map, parameters.threshold, parameters.component)
-        return Network(head="normalized-linear", boxes=rule)
+        head = "centred-linear" if parameters.head == "graph" else "normalized-linear"
+        return Network(head, boxes=rule, class_size=CLASS_SIZE)
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Fit the regression on the labelled images and copy its coefficients to the head."""
+        """Fit the regression and copy its coefficients to the head."""
+        if self.p.head == "graph":
+            return probe_on_graph(self, pool, GraphProbeParameters(C=self.p.C, shares=self.p.shares))
         features, labels = self.labelled_features(pool), pool.labels.cpu().numpy()
-        self.set_head(fit_logistic(features, labels, self.num_classes, self.p.C))
+        return self.set_head(fit_logistic(features, labels, self.num_classes, self.p.C))

@@ -6,7 +6,9 @@ from typing import Any, Literal, get_args
 
 from fewlabels.errors import UserError
 
-MapName = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features", "norm"]
+StageMap = Literal["norm", "border-distance", "median-distance"]
+"""Maps of the last stage of a network, whatever the class: :mod:`fewlabels.models.maps.stage_maps`."""
+MapName = Literal["cam", "grad-cam", "layer-cam", "info-cam", "features", StageMap]
 """Maps of any trained classifier: :data:`fewlabels.models.maps.evidence.MAP_FUNCTIONS`."""
 Source = Literal[MapName, "erase-and-merge", "network"]
 """The source of boxes: a map, LCHP's Algorithm 1 on the mean of the features, or a second network."""

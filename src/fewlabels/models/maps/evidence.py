@@ -19,9 +19,9 @@ from fewlabels.models.heads.attention import AttentionClassifier
 from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.last_map import as_map
-from fewlabels.models.maps.box_rule import MapName
+from fewlabels.models.maps.box_rule import MapName, StageMap
 from fewlabels.models.maps.cam import head_weight
-from fewlabels.models.stages import at_stages, last_stages
+from fewlabels.models.maps.stage_maps import STAGE_MAPS, last_stage
 
 MapFunction = Callable[[Classifier, Tensor, Tensor], Tensor]
 
@@ -63,25 +63,11 @@ def mean_features(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
         return first.outputs(x).map.mean(1).float()
 
 
-@torch.no_grad()
-def feature_norm(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
-    """Compute the Euclidean norm of the last stage's map over its channels, whatever the class."""
-    first: Any = model.networks()[0]
-    with evaluating(first), recorded_norm(model) as seen:
-        first.backbone.forward_features(x)
-    return seen[0]
+def _of_stage(name: StageMap) -> MapFunction:
+    def computed(model: Classifier, x: Tensor, classes: Tensor) -> Tensor:
+        return STAGE_MAPS[name](last_stage(model, x))
 
-
-@contextmanager
-def recorded_norm(model: Classifier) -> Iterator[list[Tensor]]:
-    """Context manager: yield a list that receives the (B, h, w) norms of the last stage's map of each pass.
-
-    The last stage is that of the first network. Some backbones widen its map by a further 1x1 convolution before
-    pooling; the norm of the wider map follows objects less closely.
-    """
-    backbone, seen = model.networks()[0].backbone, []
-    with at_stages(backbone, last_stages(backbone, 1), lambda _, found: seen.append(found.float().norm(dim=1))):
-        yield seen
+    return computed
 
 
 MAP_FUNCTIONS: dict[MapName, MapFunction] = {
@@ -90,7 +76,7 @@ MAP_FUNCTIONS: dict[MapName, MapFunction] = {
     "layer-cam": layer_cam,
     "info-cam": info_cam,
     "features": mean_features,
-    "norm": feature_norm,
+    **{name: _of_stage(name) for name in STAGE_MAPS},
 }
 """Keyed by the names of ``evaluate --map``."""
 

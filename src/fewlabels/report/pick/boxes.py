@@ -13,6 +13,7 @@ from fewlabels.evaluation.localization import best_iou
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.models.localizer import Localizer
+from fewlabels.models.maps.box_rule import Source
 from fewlabels.models.maps.regions import boxes_of
 from fewlabels.report.content.blocks import Corners
 from fewlabels.report.content.localize import Boxed
@@ -20,6 +21,13 @@ from fewlabels.report.draw.heat import overlay
 from fewlabels.report.pick.gallery import ImagePicker
 from fewlabels.report.pick.maps import SMALLEST
 from fewlabels.training.experiment import Experiment
+
+STAGE_SHOWS: dict[Source, str] = {
+    "norm": "norm of the network's features",
+    "border-distance": "distance of the network's features from those at the border of the image",
+    "median-distance": "distance of the network's features from the median of the image",
+}
+"""What a map of the last stage shows, for the reader."""
 
 
 class BoxesGallery:
@@ -50,8 +58,8 @@ class BoxesGallery:
         """What is bright in the maps, for the reader."""
         if self.mapper.rule.source in ("features", "erase-and-merge"):
             return "the mean of the classifier's last features, independent of the class"
-        if self.mapper.rule.source == "norm":
-            return "the norm of the classifier's last features, independent of the class"
+        if self.mapper.rule.source in STAGE_SHOWS:
+            return f"the {STAGE_SHOWS[self.mapper.rule.source]}, independent of the class"
         return "evidence for the class"
 
     def boxes(self, rows: Tensor, model: Localizer | None = None) -> Tensor:

@@ -144,12 +144,22 @@ def parameter_names(name: str, task: str = "classify") -> list[str]:
 def _declared(file: Path) -> list[str]:
     body = ast.parse(file.read_text(encoding="utf-8")).body
     imports = [n for n in body if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("fewlabels.methods.")]
-    shared = [n.module for n in imports for a in n.names if a.name.endswith("Parameters") and a.name != "Parameters"]
+    used = _used_classes(body)
+    shared = [n.module for n in imports for a in n.names if a.name in used and a.name != "Parameters"]
     files = [Path(__file__).parent.joinpath(*str(module).split(".")[2:]).with_suffix(".py") for module in shared]
     classes = [n for n in body if isinstance(n, ast.ClassDef) and n.name.endswith("Parameters")]
     declared = [n for c in classes for n in c.body if isinstance(n, ast.AnnAssign)]
     own = [n.target.id for n in declared if isinstance(n.target, ast.Name)]
     return [*(field for base in files for field in _declared(base)), *own]
+
+
+def _used_classes(body: list[ast.stmt]) -> set[str]:
+    """Return the names of base classes, and of the class that is assigned to ``hyperparameters``."""
+    classes = [n for n in body if isinstance(n, ast.ClassDef)]
+    own = [c for c in classes if c.name.endswith("Parameters")]
+    assigned = [n for c in classes for n in c.body if isinstance(n, ast.Assign)]
+    values = [n.value for n in assigned if ast.unparse(n.targets[0]) == "hyperparameters"]
+    return {n.id for n in [*(base for c in own for base in c.bases), *values] if isinstance(n, ast.Name)}
 
 
 def check_parameters(name: str, given: Mapping[str, Any], task: str = "classify") -> None:

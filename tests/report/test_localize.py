@@ -138,6 +138,16 @@ def test_every_run_shows_the_same_images(lchp: RunSummary, cam: RunSummary) -> N
     assert ours == theirs
 
 
+def test_boxes_of_a_map_are_shown_beside_those_of_the_map_that_was_not_chosen(tmp_path: Path, cam: RunSummary) -> None:
+    summary = run(tmp_path / "run", "map-probe", backbone="small_cnn", weights="none")
+    boxing = boxing_of(summary)
+    assert boxing.other_map == "median-distance"
+    assert all(one.other is not None for one in boxing.images)
+    assert any(one.other != one.box for one in boxing.images)
+    assert "box by the map median-distance, which the model does not use" in text_of(summary)
+    assert all(one.other is None for one in (*boxing.unsure, *boxing_of(cam).images))
+
+
 def test_only_methods_that_train_with_pseudo_boxes_show_them(lchp: RunSummary, cam: RunSummary) -> None:
     for one in (*boxing_of(lchp).images, *boxing_of(lchp).unsure):
         assert one.pseudo is not None

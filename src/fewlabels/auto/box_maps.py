@@ -15,7 +15,9 @@ THRESHOLDS: dict[StageMap, float] = {"border-distance": 0.4, "median-distance": 
 """Thresholds of the candidates; where the border is not only background, objects were small (docs/choosing.md)."""
 TRIED_FOR_BOXES = 64
 """Training images that maps are compared on."""
-LEAST_AGREEMENT = 0.65
+COMPARED = 0.45
+"""Threshold at which the two maps are compared."""
+LEAST_AGREEMENT = 0.6
 LEAST_CONTRAST = 2.5
 """Limits between the data sets of docs/choosing.md where the border shows the background and those where it does not,
 and between those where the network finds objects and the one where it finds none."""
@@ -64,7 +66,7 @@ def choose_box_map(stages: Iterable[Tensor], side: int) -> BoxMap:
     """
 
     def boxes(stage: Tensor, name: StageMap) -> Tensor:
-        return boxes_of(STAGE_MAPS[name](stage), THRESHOLDS[name], "largest", side=side).cpu()
+        return boxes_of(STAGE_MAPS[name](stage), COMPARED, "largest", side=side).cpu()
 
     agreement, contrast = [], []
     for stage in stages:

@@ -113,7 +113,7 @@ class Outline:
     """A box to draw on an image."""
 
     style: str
-    """true, model, pseudo or region: the CSS has a colour and a dash pattern for each."""
+    """true, model, pseudo, region or other: the CSS has a colour and a dash pattern for each."""
     corners: Corners
 
     @property

@@ -28,11 +28,13 @@ class Boxed:
     """The image under its heat map, by :func:`fewlabels.report.draw.heat.overlay`."""
     region: Corners | None = None
     """Box around the part of that map above the threshold."""
+    other: Corners | None = None
+    """Box of a map that was not used, to compare."""
 
     def __post_init__(self) -> None:
         if self.overlay is not None:
             check_thumbnail(self.overlay)
-        for box in (self.box, self.pseudo, self.region, *self.true):
+        for box in (self.box, self.pseudo, self.region, self.other, *self.true):
             if box is not None:
                 _check_box(box)
         _check_share(self.iou)
@@ -56,6 +58,8 @@ class Boxing:
     """What is bright in the heat maps, for the reader: "evidence for the class"."""
     threshold: float | None = None
     """Threshold of the heat maps, if boxes come from one."""
+    other_map: str = ""
+    """The map that ``Boxed.other`` comes from."""
 
     def __post_init__(self) -> None:
         if len(self.ious) not in (0, BINS) or min(self.ious, default=0) < 0:

@@ -218,13 +218,16 @@ def _legend(images: Sequence[Boxed], boxing: Boxing) -> list[LegendEntry]:
     entries = [LegendEntry(style, meaning) for style, meaning in _MEANINGS.items() if style in found]
     if any(one.region for one in images) and boxing.threshold is not None:
         entries.append(LegendEntry("region", f"region above {100 * boxing.threshold:g} % of the scaled map"))
+    if "other" in found:
+        entries.append(LegendEntry("other", f"box by the map {boxing.other_map}, which the model does not use"))
     return entries
 
 
 def _outlines(one: Boxed) -> list[Outline]:
     """Return the true boxes first: the dashes of the others leave them visible where boxes coincide."""
     pseudo = [Outline("pseudo", one.pseudo)] if one.pseudo else []
-    return [*(Outline("true", corners) for corners in one.true), Outline("model", one.box), *pseudo]
+    other = [Outline("other", one.other)] if one.other else []
+    return [*(Outline("true", corners) for corners in one.true), Outline("model", one.box), *pseudo, *other]
 
 
 def _shown(one: Boxed, boxing: Boxing) -> list[Block]:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fewlabels.auto.box_maps import THRESHOLDS
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
@@ -13,7 +14,7 @@ from fewlabels.evaluation.localization import best_iou
 from fewlabels.evaluation.outcome import Outcome
 from fewlabels.methods.localizing import LocalizingMethod
 from fewlabels.models.localizer import Localizer
-from fewlabels.models.maps.box_rule import Source
+from fewlabels.models.maps.box_rule import Source, StageMap
 from fewlabels.models.maps.regions import boxes_of
 from fewlabels.report.content.blocks import Corners
 from fewlabels.report.content.localize import Boxed
@@ -48,6 +49,8 @@ class BoxesGallery:
         """Predicts the pseudo boxes; None if the method has no rule for them."""
         self.mapper = self.teacher or self.model
         """The model whose maps are shown."""
+        self.other = _other(self.model)
+        """Predicts boxes from a map that the model does not use; None if the model has none to choose from."""
         self.labels = torch.from_numpy(experiment.dataset.labels).clone()
         """(N,) int64: the known class of each image (the given one of a training image), or UNLABELLED."""
         trained = np.union1d(experiment.split.labelled, experiment.split.pool)
@@ -92,6 +95,9 @@ class BoxesGallery:
     def mapped(self, rows: Tensor, true: TrueBoxes | None) -> list[Boxed]:
         """Return :meth:`boxed` with heat maps, if images are large enough and the network has such maps."""
         images = self.boxed(rows, true)
+        if images and self.other is not None:
+            others = _corners(self.boxes(rows, self.other))
+            images = [replace(one, other=box) for one, box in zip(images, others, strict=True)]
         maps = self._maps(rows) if images and self.experiment.images.store.size >= SMALLEST else None
         if maps is None:
             return images
@@ -115,6 +121,16 @@ class BoxesGallery:
         except UserError:
             return None
         return maps if maps[0].numel() > 1 and bool(maps.isfinite().all()) else None
+
+
+def _other(model: Localizer) -> Localizer | None:
+    """Return the model with the map that ``auto`` compares its map with; None if its boxes come from another source."""
+    others: dict[Source, StageMap] = {"border-distance": "median-distance", "median-distance": "border-distance"}
+    name = others.get(model.rule.source)
+    if name is None:
+        return None
+    rule = replace(model.rule, source=name, threshold=THRESHOLDS[name])
+    return Localizer(model.classifier, None, rule, model.class_size).eval()
 
 
 def _corners(boxes: Tensor) -> list[Corners]:

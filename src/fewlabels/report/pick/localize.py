@@ -46,6 +46,7 @@ def _boxing(experiment: Experiment, outcome: Outcome, boxes: TrueBoxes | None) -
         kind=kind, images=gallery.mapped(fixed_sample(rows, MOST), true),
         unsure=gallery.boxed(gallery.least_confident(trained, MOST_UNSURE)), ious=ious, centred=centred,
         shows=gallery.shows, threshold=None if rule.source == "network" else rule.threshold,
+        other_map=gallery.other.rule.source if gallery.other else "",
     )  # fmt: skip
 
 

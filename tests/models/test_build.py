@@ -34,6 +34,7 @@ def test_a_specification_survives_json() -> None:
         "bias": False,
         "fine_map": False,
         "class_size": 0,
+        "temperature": 1.0,
         "places": False,
     }
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec

@@ -3,19 +3,14 @@
 Legend: L labelled images, K classes.
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
+from fewlabels.evaluation.calibration import fit_temperature
 from fewlabels.evaluation.folds import Folds
-
-Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From the indices that are fitted and those that are held out to the logits (n, K) of the latter."""
+from fewlabels.methods.method import Refit
 
 
-def held_out_logits(predict: Predict, folds: Folds) -> tuple[np.ndarray, np.ndarray]:
+def held_out_logits(predict: Refit, folds: Folds) -> tuple[np.ndarray, np.ndarray]:
     """Return the images that are held out in some fold, and their logits."""
     rows = np.concatenate([held for _, held in folds])
     return rows, np.concatenate([predict(fit, held) for fit, held in folds])
@@ -30,9 +25,4 @@ def log_loss_at_best_temperature(logits: np.ndarray, labels: np.ndarray) -> floa
         logits: (n, K).
         labels: (n,) int64.
     """
-    scaled = logits / max(float(logits.std()), 1e-12)
-
-    def loss(log_temperature: float) -> float:
-        return -float(log_softmax(scaled / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean())
-
-    return float(minimize_scalar(loss, bounds=(-4, 4), method="bounded").fun)  # pyright: ignore[reportAttributeAccessIssue]
+    return fit_temperature(logits, labels)[1]

@@ -7,11 +7,11 @@ import time
 
 import numpy as np
 from scipy.special import log_expit
-from sklearn.model_selection import KFold
 
 from fewlabels.auto.choice import Choice, Trial
 from fewlabels.auto.heads import FOLDS, PoolFeatures
 from fewlabels.errors import UserError
+from fewlabels.evaluation.folds import plain_folds
 from fewlabels.methods.multilabel.linear_probe import fit_marks
 from fewlabels.methods.probing import LinearProbeParameters
 
@@ -47,11 +47,10 @@ def _try(p: LinearProbeParameters, pool: PoolFeatures, marks: np.ndarray, annota
     if len(annotated) < 2:
         return Trial("linear-probe", given)
     begin, features = time.monotonic(), pool.scaled(p.scaling)
-    splitter = KFold(min(FOLDS, len(annotated)), shuffle=True, random_state=seed % (1 << 32))
     losses, correct = [], []
-    for fit, held in splitter.split(annotated):
-        found = fit_marks(features[annotated[fit]], marks[annotated[fit]], p.C)
-        margins = (found.logits(features[annotated[held]]) * marks[annotated[held]])[marks[annotated[held]] != 0]
+    for fit, held in plain_folds(annotated, FOLDS, seed):
+        found = fit_marks(features[fit], marks[fit], p.C)
+        margins = (found.logits(features[held]) * marks[held])[marks[held] != 0]
         losses.append(-log_expit(margins))
         correct.append(margins > 0)
     accuracy, log_loss = float(np.concatenate(correct).mean()), float(np.concatenate(losses).mean())

@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 """Pairs of indices into the labelled images: those that are fitted and those that are held out."""
@@ -30,3 +30,9 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> Folds:
         # A class with fewer images than folds is valid: its images are in different folds.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         return [(np.concatenate([rows[fit], always]), rows[held]) for fit, held in splitter.split(rows, labels[rows])]
+
+
+def plain_folds(rows: np.ndarray, folds: int, seed: int) -> Folds:
+    """Split rows (n,), two or more, into at most n folds of about equal size."""
+    splitter = KFold(min(folds, len(rows)), shuffle=True, random_state=seed % (1 << 32))
+    return [(rows[fit], rows[held]) for fit, held in splitter.split(rows)]

@@ -4,6 +4,7 @@ Legend: N images, W principal axes of their features.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from scipy.sparse import csr_matrix
 from fewlabels.methods.class_shares import Shares
 from fewlabels.methods.graph import neighbour_graph
 from fewlabels.methods.label_diffusion import GraphFit, principal_axes
-from fewlabels.methods.method import Parameters, Pool, parameter
+from fewlabels.methods.method import Parameters, Pool, Refit, parameter
 from fewlabels.methods.probing import LinearFit, ProbingMethod
 
 
@@ -36,11 +37,42 @@ class GraphProbeParameters(Parameters):
 
 def probe_on_graph(method: ProbingMethod, pool: Pool, p: GraphProbeParameters) -> None:
     """Build the graph of the training images, fit the regression, and set the method's head, which centres features."""
+    nodes = _nodes(method, pool, p)
+    found = nodes.fit(p, method.num_classes, np.arange(len(nodes.labels)))
+    method.set_head(LinearFit(found.weight @ nodes.axes.T, found.bias))
+
+
+def graph_refit(method: ProbingMethod, pool: Pool, p: GraphProbeParameters) -> Refit:
+    """Return a function that fits the regression to some labels and predicts others; the graph is built once."""
+    nodes = _nodes(method, pool, p)
+
+    def logits(fitted: np.ndarray, held: np.ndarray) -> np.ndarray:
+        return nodes.fit(p, method.num_classes, fitted).logits(nodes.features[nodes.known[held]])
+
+    return logits
+
+
+class _Nodes(NamedTuple):
+    """The training images of a method."""
+
+    features: np.ndarray
+    """(N, W) float64 along the principal axes."""
+    axes: np.ndarray
+    graph: csr_matrix
+    known: np.ndarray
+    """(L,) the nodes that are labelled."""
+    labels: np.ndarray
+
+    def fit(self, p: GraphProbeParameters, num_classes: int, some: np.ndarray) -> LinearFit:
+        """Fit the regression to some of the labels, given by their indices."""
+        return fit_graph(p, self.features, self.graph, self.known[some], self.labels[some], num_classes)
+
+
+def _nodes(method: ProbingMethod, pool: Pool, p: GraphProbeParameters) -> _Nodes:
     rows, features = method.pool_features(pool)
     known, labels = torch.searchsorted(rows, pool.labelled_rows).numpy(), pool.labels.cpu().numpy()
     graph, axes = neighbour_graph(torch.from_numpy(features), p.neighbours), principal_axes(features)
-    found = fit_graph(p, features @ axes, graph, known, labels, method.num_classes)
-    method.set_head(LinearFit(found.weight @ axes.T, found.bias))
+    return _Nodes(features @ axes, axes, graph, known, labels)
 
 
 def fit_graph(

@@ -1,11 +1,12 @@
 """The base class of all methods: it maps the views of a batch to named losses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from math import inf
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +27,9 @@ class Losses(NamedTuple):
     """(muB,) bool, in multi-label tasks (B, K): which pseudo-labels were used; None if the method has none."""
 
 
+Refit = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""From the indices of the labelled images that are fitted, and of those that are held out, to the logits (n, K) of the
+latter."""
 FrozenTrunk = Literal["features", "maps", "pixels"]
 """What a method needs of a frozen trunk, see :attr:`Method.frozen_trunk`."""
 
@@ -258,6 +262,13 @@ class Method(nn.Module, ABC):
             number: the round, from 0.
             pool: all training images.
         """
+
+    def refit(self, pool: Pool) -> Refit | None:
+        """Return a function that fits the head to some of ``pool.labels`` and predicts others, for calibration.
+
+        None for a method whose training would have to be repeated for that.
+        """
+        return None
 
     def learning_rates(self, number: int) -> Mapping[str, float]:
         """Return learning rates, before the schedule, that replace the run's in round ``number``.

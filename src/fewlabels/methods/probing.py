@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, parameter
+from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, Refit, parameter
 from fewlabels.models.heads.normalized_linear import NormalizedLinear
 
 ABSENT = -30.0
@@ -118,3 +118,13 @@ class ProbingMethod(Method):
     def losses(self, batch: Batch) -> Losses:
         """Raise AssertionError: the head is fitted before step 0, and there are no steps."""
         raise AssertionError("this method has no steps")
+
+
+def linear_refit(method: ProbingMethod, pool: Pool, C: float) -> Refit:
+    """Return a function that fits the regression of ``linear-probe`` to some labels and predicts others."""
+    features, labels = method.labelled_features(pool), pool.labels.cpu().numpy()
+
+    def logits(fitted: np.ndarray, held: np.ndarray) -> np.ndarray:
+        return fit_logistic(features[fitted], labels[fitted], method.num_classes, C).logits(features[held])
+
+    return logits

@@ -67,6 +67,8 @@ class ModelSpec:
     """The side of the last map is 1/16 of the image's, where the backbone supports it."""
     class_size: int = 0
     """Side in pixels to which a localizer reduces images before it predicts their class; 0 keeps their size."""
+    temperature: float = 1.0
+    """Logits are divided by it before they become probabilities."""
     places: bool = False
     """The localizer's second network is a :class:`~fewlabels.models.localizer.SpatialLocator`."""
 
@@ -86,6 +88,8 @@ class ModelSpec:
             raise UserError(f"the model's pad_type is {self.pad_type!r}: it must be null, '', 'same' or 'valid'")
         if type(self.saliency) not in (int, float) or not 0 <= self.saliency < float("inf"):
             raise UserError(f"the model's saliency is {self.saliency!r}: it must be a number, 0 or more")
+        if type(self.temperature) not in (int, float) or not 0 < self.temperature < float("inf"):
+            raise UserError(f"the model's temperature is {self.temperature!r}: it must be a number above 0")
         for name in ("scaled", "bias", "fine_map", "places"):
             value = getattr(self, name)
             if type(value) is not bool:
@@ -129,9 +133,10 @@ def build(spec: ModelSpec) -> Classifier:
     """
     members = [_build_one(spec) for _ in range(spec.members)]
     classifier = members[0] if spec.members == 1 else Ensemble(members)
-    if spec.boxes is None:
-        return classifier
-    return Localizer(classifier, _build_locator(spec), spec.boxes, spec.class_size)
+    if spec.boxes is not None:
+        classifier = Localizer(classifier, _build_locator(spec), spec.boxes, spec.class_size)
+    classifier.temperature = spec.temperature
+    return classifier
 
 
 def _build_locator(spec: ModelSpec) -> SingleClassifier | None:

@@ -39,6 +39,8 @@ class Classifier(nn.Module, ABC):
         super().__init__()
         self.num_features = num_features
         self.num_classes = num_classes
+        self.temperature = 1.0
+        """Logits are divided by it before they become probabilities: 1 until a finished model is calibrated."""
 
     @abstractmethod
     def networks(self) -> list["SingleClassifier"]:

@@ -41,7 +41,7 @@ def logits(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
 
 def probabilities(model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
     """Compute (N, K) float32 softmax probabilities on the CPU; arguments as for :func:`logits`."""
-    return logits(model, inputs).softmax(1)
+    return (logits(model, inputs) / model.temperature).softmax(1)
 
 
 @torch.inference_mode()

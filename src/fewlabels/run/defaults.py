@@ -71,7 +71,7 @@ def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
 
 def _small(facts: DataFacts, side: int) -> dict:
     """Return the defaults for small images: trained from random weights, at their own size."""
-    steps = 20000 if facts.accelerated else facts.small_steps or (3000 if side <= 40 else 1500)
+    steps = 20000 if facts.accelerated else facts.small_steps or 1500
     return {
         "image_size": max(SMALLEST, facts.short_side), "flip": facts.flip, "backbone": "small_cnn", "weights": "none",
         "lr": 0.03, "batch_size": 64 if facts.accelerated else _labelled(facts), "steps": steps, "workers": 2,

@@ -1,5 +1,6 @@
 """Write everything that a finished run leaves."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ def finish(
 ) -> None:
     """Write model, ledger, report and figures; metrics.json comes last and marks the run as finished."""
     dataset, split, model = experiment.dataset, experiment.split, trainer.average.shadow
-    save_model(out, model, experiment.spec, dataset.classes, task.name)
+    calibration = task.calibrate(experiment, model, trainer.pool)
+    model.temperature = calibration.temperature
+    spec = replace(experiment.spec, temperature=calibration.temperature)
+    save_model(out, model, spec, dataset.classes, task.name)
     predictions = predict_all(task, experiment, model)
     outcome = Outcome(model, experiment.trunk.plain, predictions, task.answers)
     write_ledger(out / "labels.csv", task, dataset, split, predictions)
@@ -30,6 +34,7 @@ def finish(
         "num_labels": len(split.labelled),
         "num_unlabelled": len(split.unlabelled),
     }
+    metrics["calibration"] = calibration.figures()
     if choice is not None:
         metrics[AUTO] = choice.figures()
         if choice.estimate is not None and "cross_fit" in metrics:  # an estimate of this method, and not of a probe

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from fewlabels.auto.choice import Choice
+from fewlabels.auto.cross_fitting import held_out_logits
 from fewlabels.auto.evidence import trained_choice
-from fewlabels.auto.heads import HEADS, Given, Head, PoolFeatures, choose_head, quick_heads
+from fewlabels.auto.heads import FOLDS, HEADS, Given, Head, PoolFeatures, choose_head, quick_heads
 from fewlabels.auto.request import AutoRequest, Tried
 from fewlabels.data.adapt import read_adapted
 from fewlabels.data.dataset import UNLABELLED, Dataset
@@ -19,14 +20,16 @@ from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, draw_split, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
+from fewlabels.evaluation.calibration import LEAST_VALIDATION, Calibration, fit_temperature
 from fewlabels.evaluation.classification import classification_metrics
 from fewlabels.evaluation.classification_monitor import ClassificationMonitor
 from fewlabels.evaluation.cross_fit import cross_fit
+from fewlabels.evaluation.folds import stratified_folds
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.methods.catalogue import method_names
-from fewlabels.methods.method import Method
+from fewlabels.methods.method import Method, Pool
 from fewlabels.models.classifier import Classifier
-from fewlabels.models.inference import features, probabilities
+from fewlabels.models.inference import features, logits, probabilities
 from fewlabels.options import Settings, TrainOptions
 from fewlabels.randomness import key_of, permutation
 from fewlabels.report.content.classify import ClassifyContent
@@ -88,6 +91,20 @@ class Classify(Task):
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """Compute softmax probabilities."""
         return probabilities(model, inputs)
+
+    def calibrate(self, experiment: Experiment, model: Classifier, pool: Pool) -> Calibration:
+        """Fit a temperature to labels that the head had not seen, or to validation images; never to test images."""
+        labels, refit = pool.labels.cpu().numpy(), experiment.method.refit(pool)
+        folds = stratified_folds(labels, FOLDS, experiment.settings.seed)
+        if refit is not None and folds:
+            rows, found = held_out_logits(refit, folds)
+            return Calibration(fit_temperature(found, labels[rows])[0], "held-out labels", len(rows))
+        val = experiment.split.val
+        val = val[experiment.dataset.labels[val] != UNLABELLED]
+        if len(val) < LEAST_VALIDATION:
+            return Calibration()
+        found = logits(model, experiment.trunk.plain(torch.from_numpy(val))).numpy()
+        return Calibration(fit_temperature(found, experiment.dataset.labels[val])[0], "validation images", len(val))
 
     def watch(
         self, experiment: Experiment, say: Callable[[str], None]

@@ -100,7 +100,7 @@ class Localize(Classify):
             for x in inputs:
                 known = None if classes is None else classes[done : done + len(x)].to(x.device)
                 found = model.locate(x, known)
-                probabilities.append(found.logits.float().softmax(1).cpu())
+                probabilities.append((found.logits.float() / model.temperature).softmax(1).cpu())
                 boxes.append(found.boxes.cpu())
                 done += len(x)
         if not done:

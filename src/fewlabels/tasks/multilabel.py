@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from fewlabels.auto.choice import Choice
+from fewlabels.auto.cross_fitting import held_out_logits
 from fewlabels.auto.evidence import trained_choice
-from fewlabels.auto.heads import PoolFeatures
+from fewlabels.auto.heads import FOLDS, PoolFeatures
 from fewlabels.auto.marks import choose_marks_head
 from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import ABSENT, PRESENT, TEST, TRAIN, UNKNOWN, VAL, Dataset
@@ -20,11 +21,13 @@ from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, split_names
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
+from fewlabels.evaluation.calibration import LEAST_VALIDATION, Calibration, fit_mark_temperature
+from fewlabels.evaluation.folds import plain_folds
 from fewlabels.evaluation.multilabel import multilabel_metrics
 from fewlabels.evaluation.multilabel_monitor import MultilabelMonitor
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.methods.catalogue import load_method, method_names
-from fewlabels.methods.method import Method
+from fewlabels.methods.method import Method, Pool
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import features, logits
@@ -85,7 +88,26 @@ class MultiLabel(Task):
 
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """Compute sigmoid probabilities."""
-        return logits(model, inputs).sigmoid()
+        return (logits(model, inputs) / model.temperature).sigmoid()
+
+    def uncalibrated(self, probabilities: Tensor, temperature: float) -> Tensor:
+        """Undo the division of the logits by the temperature."""
+        return probabilities if temperature == 1 else (temperature * probabilities.logit()).sigmoid()
+
+    def calibrate(self, experiment: Experiment, model: Classifier, pool: Pool) -> Calibration:
+        """Fit one temperature for all classes to marks that the head had not seen, or of validation images."""
+        annotated = np.flatnonzero((pool.labels != 0).any(1).cpu().numpy())
+        refit = experiment.method.refit(pool)
+        if refit is not None and len(annotated) >= 2:
+            folds = plain_folds(annotated, FOLDS, experiment.settings.seed)
+            rows, found = held_out_logits(refit, folds)
+            marks = pool.labels[rows].cpu().numpy()
+            return Calibration(fit_mark_temperature(found, marks)[0], "held-out labels", len(rows))
+        marks = experiment.dataset.labels[experiment.split.val]
+        if len(marks) < LEAST_VALIDATION or not marks.any():
+            return Calibration()
+        found = logits(model, experiment.trunk.plain(torch.from_numpy(experiment.split.val))).numpy()
+        return Calibration(fit_mark_temperature(found, marks)[0], "validation images", len(marks))
 
     def watch(
         self, experiment: Experiment, say: Callable[[str], None]

@@ -16,10 +16,11 @@ from fewlabels.data.labels.kind import LabelKind
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes
 from fewlabels.errors import UserError
+from fewlabels.evaluation.calibration import Calibration
 from fewlabels.evaluation.outcome import Answers, Outcome, Predictions
 from fewlabels.extensions import load_registered, registered
 from fewlabels.methods.catalogue import TASKS, check_task
-from fewlabels.methods.method import Method
+from fewlabels.methods.method import Method, Pool
 from fewlabels.models.classifier import Classifier
 from fewlabels.options import Settings, TrainOptions
 from fewlabels.report.face import Face
@@ -79,6 +80,10 @@ class Task(ABC):
     def probabilities(self, model: Classifier, inputs: Iterable[Tensor]) -> Tensor:
         """Predict batches of network input: (N, K) float32 on the CPU."""
 
+    def uncalibrated(self, probabilities: Tensor, temperature: float) -> Tensor:
+        """Undo the division of the logits by the temperature: thresholds of methods are for their own confidences."""
+        return probabilities if temperature == 1 else (temperature * probabilities.log()).softmax(1)
+
     def answers(self, model: Classifier, inputs: Iterable[Tensor], classes: Tensor | None = None) -> Answers:
         """Compute all answers of a model.
 
@@ -89,6 +94,10 @@ class Task(ABC):
                 the known class.
         """
         return Answers(self.probabilities(model, inputs))
+
+    def calibrate(self, experiment: Experiment, model: Classifier, pool: Pool) -> Calibration:
+        """Fit the temperature of a trained model, on labels that it did not learn from and never on test images."""
+        return Calibration()
 
     def true_boxes(self, dataset: Dataset, options: TrainOptions) -> TrueBoxes | None:
         """Read the true boxes of a task that has boxes, for evaluation only; None where there are none."""
@@ -162,7 +171,8 @@ def predict_all(task: Task, experiment: Experiment, model: Classifier) -> Predic
     rows, given = torch.arange(len(experiment.dataset)), torch.from_numpy(experiment.split.given)
     found, boxes = task.answers(model, experiment.trunk.plain(rows), given)
     device = next(experiment.method.parameters()).device
-    return Predictions(found, experiment.method.accepts(found.to(device)).cpu(), boxes)
+    raw = task.uncalibrated(found, model.temperature)
+    return Predictions(found, experiment.method.accepts(raw.to(device)).cpu(), boxes)
 
 
 _NEEDED = ("name", "label_kind", "columns", "face")

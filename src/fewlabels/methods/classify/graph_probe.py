@@ -1,7 +1,7 @@
 """Graph probe: a logistic regression on soft labels that agree with a graph of nearest neighbours."""
 
-from fewlabels.methods.graph_probing import GraphProbeParameters, probe_on_graph
-from fewlabels.methods.method import Pool
+from fewlabels.methods.graph_probing import GraphProbeParameters, graph_refit, probe_on_graph
+from fewlabels.methods.method import Pool, Refit
 from fewlabels.methods.probing import ProbingMethod
 
 
@@ -24,3 +24,7 @@ class GraphProbe(ProbingMethod):
     def start_round(self, number: int, pool: Pool) -> None:
         """Build the graph, fit the regression, and set the head."""
         probe_on_graph(self, pool, self.p)
+
+    def refit(self, pool: Pool) -> Refit:
+        """Fit the regression to some labels on the same graph."""
+        return graph_refit(self, pool, self.p)

@@ -1,7 +1,7 @@
 """Linear probe: a logistic regression on frozen features."""
 
-from fewlabels.methods.method import Pool
-from fewlabels.methods.probing import LinearProbeParameters, ProbingMethod, fit_logistic
+from fewlabels.methods.method import Pool, Refit
+from fewlabels.methods.probing import LinearProbeParameters, ProbingMethod, fit_logistic, linear_refit
 
 
 class LinearProbe(ProbingMethod):
@@ -20,3 +20,7 @@ class LinearProbe(ProbingMethod):
         """Fit the regression on the labelled images and copy its coefficients to the head."""
         features, labels = self.labelled_features(pool), pool.labels.cpu().numpy()
         self.set_head(fit_logistic(features, labels, self.num_classes, self.p.C))
+
+    def refit(self, pool: Pool) -> Refit:
+        """Fit the regression to some labels."""
+        return linear_refit(self, pool, self.p.C)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fewlabels.methods.class_shares import Shares
-from fewlabels.methods.graph_probing import GraphProbeParameters, probe_on_graph
+from fewlabels.methods.graph_probing import GraphProbeParameters, graph_refit, probe_on_graph
 from fewlabels.methods.localizing import LocalizingMethod
-from fewlabels.methods.method import Network, Parameters, Pool, parameter
-from fewlabels.methods.probing import ProbingMethod, fit_logistic
+from fewlabels.methods.method import Network, Parameters, Pool, Refit, parameter
+from fewlabels.methods.probing import ProbingMethod, fit_logistic, linear_refit
 from fewlabels.models.maps.box_rule import BoxRule, Component, MapName
 
 CLASS_SIZE = 224
@@ -57,6 +57,16 @@ class MapProbe(ProbingMethod, LocalizingMethod):
     def start_round(self, number: int, pool: Pool) -> None:
         """Fit the regression and copy its coefficients to the head."""
         if self.p.head == "graph":
-            return probe_on_graph(self, pool, GraphProbeParameters(C=self.p.C, shares=self.p.shares))
+            return probe_on_graph(self, pool, self._graph_parameters)
         features, labels = self.labelled_features(pool), pool.labels.cpu().numpy()
         return self.set_head(fit_logistic(features, labels, self.num_classes, self.p.C))
+
+    def refit(self, pool: Pool) -> Refit:
+        """Fit the regression to some labels."""
+        if self.p.head == "graph":
+            return graph_refit(self, pool, self._graph_parameters)
+        return linear_refit(self, pool, self.p.C)
+
+    @property
+    def _graph_parameters(self) -> GraphProbeParameters:
+        return GraphProbeParameters(C=self.p.C, shares=self.p.shares)

@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 
-from fewlabels.methods.method import Pool
+from fewlabels.methods.method import Pool, Refit
 from fewlabels.methods.multi_label import MultiLabelMethod
 from fewlabels.methods.probing import LinearFit, LinearProbeParameters, ProbingMethod, fit_logistic
 
@@ -25,6 +25,11 @@ class MultiLabelLinearProbe(ProbingMethod, MultiLabelMethod):
         """Fit one regression per class and copy the coefficients to the head."""
         features, marks = self.labelled_features(pool), pool.labels.cpu().numpy()
         self.set_head(fit_marks(features, marks, self.p.C))
+
+    def refit(self, pool: Pool) -> Refit:
+        """Fit the regressions to the marks of some images."""
+        features, marks = self.labelled_features(pool), pool.labels.cpu().numpy()
+        return lambda fitted, held: fit_marks(features[fitted], marks[fitted], self.p.C).logits(features[held])
 
 
 def fit_marks(features: np.ndarray, marks: np.ndarray, C: float) -> LinearFit:

@@ -39,6 +39,7 @@ def _facts(face: Face[Any]) -> dict[str, str]:
         **face.facts(),
         "Network": _network(face),
         "Weights": "; ".join(face.run.weights_notes),
+        "Confidences": _confidences(metrics.get("calibration")),
         "Training": _training(metrics.get("train") or {}),
         "Validation": _validation(metrics.get("val")),
         "Seed": ", labels drawn with seed ".join(seeds),
@@ -55,6 +56,22 @@ def _network(face: Face[Any]) -> str:
         return str(name)
     initial = _WEIGHTS.get(weights, Path(str(weights)).name)
     return f"{name}, from {initial}, {'backbone frozen' if face.setting('freeze') else 'all layers trained'}"
+
+
+def _confidences(calibration: Mapping[str, Any] | None) -> str:
+    """Return whether confidences are calibrated, and by what; nothing for runs of earlier versions."""
+    if not calibration:
+        return ""
+    if calibration.get("source") == "nothing":
+        return (
+            "as the network gives them, not calibrated: that takes validation images (--val-fraction) or a method that "
+            "fits a head to fixed features"
+        )
+    what = {"held-out labels": "labels that the head had not seen", "validation images": "validation images"}
+    return (
+        f"calibrated with temperature {calibration['temperature']:.3g}, fitted on {calibration['num_images']} "
+        f"{what.get(calibration['source'], calibration['source'])}"
+    )
 
 
 def _validation(figures: Mapping[str, Any] | None) -> str:

@@ -119,7 +119,7 @@ def test_the_ledger_has_a_row_for_each_image_and_class_and_given_marks_stay(half
 
 def test_the_figures_are_those_of_several_labels_and_of_the_hidden_marks(half: Path) -> None:
     found = metrics(half)
-    assert set(found) == {"test", "val", "unknown", "train"}
+    assert set(found) == {"test", "val", "unknown", "train", "calibration"}
     for split, images in (("test", TEST), ("unknown", len({r["path"] for r in ledger(half)[:48] if not r["given"]}))):
         assert set(found[split]) == {"num_images", "classes_without_positives", "AP", *FIGURES}
         assert found[split]["num_images"] == images

@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 
 from fewlabels.methods.class_shares import RELAXED, Shares, balance, choose_shares, class_shares, differ
 from fewlabels.methods.graph import balanced_seeds, diffuse
-from fewlabels.methods.probing import LinearFit
+from fewlabels.methods.probing import LinearFit, one_blas_thread
 
 DIFFUSION = {"iterations": 200, "tolerance": 1e-9}
 """Limits of the conjugate gradients."""
@@ -39,6 +39,7 @@ class GraphFit:
     shares: Shares
     """The class shares that soft labels are balanced to."""
 
+    @one_blas_thread
     def fit(
         self, features: np.ndarray, graph: csr_matrix, known: np.ndarray, labels: np.ndarray, classes: int
     ) -> LinearFit:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from fewlabels.methods.method import Batch, Losses, Method, Network, Parameters, Pool, Refit, parameter
@@ -44,6 +45,11 @@ class LinearFit(NamedTuple):
         return features @ self.weight.T + self.bias
 
 
+one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+"""Decorator: several threads make the small products of such fits three to five times slower, and change roundings."""
+
+
+@one_blas_thread
 def fit_logistic(
     features: np.ndarray, labels: np.ndarray, num_classes: int, C: float, weights: np.ndarray | None = None
 ) -> LinearFit:

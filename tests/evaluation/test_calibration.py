@@ -100,7 +100,7 @@ def test_accepted_labels_are_those_of_the_uncalibrated_confidence(root: Path, mo
         both.append(answers.probabilities.amax(1).tolist())
     with (out / "labels.csv").open() as file:
         found = [(row, *sure) for row, *sure in zip(DictReader(file), *both, strict=True) if not row["given"]]
-    assert all(float(row["confidence"]) == pytest.approx(calibrated, abs=1e-6) for row, calibrated, _ in found)
+    assert all(float(row["confidence"]) == pytest.approx(calibrated, abs=1e-4) for row, calibrated, _ in found)
     assert [int(row["accepted"]) for row, _, _ in found] == [int(raw >= 0.5) for _, _, raw in found]
     assert any(calibrated >= 0.5 > raw for _, calibrated, raw in found)
 

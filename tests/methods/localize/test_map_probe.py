@@ -78,8 +78,10 @@ def test_the_class_is_that_of_the_probe_with_the_same_head(tmp_path: Path, head:
         train(case_options(root, case, root / str(case), **own, **more), say=lambda _: None)
         for case, more in ((boxed, {"parameters": {"head": head}}), (plain, {}))
     ]
-    labels = [[row.split(",")[3:5] for row in (out / "labels.csv").read_text().splitlines()] for out in runs]
-    assert labels[0] == labels[1]
+    rows = [[row.split(",") for row in (out / "labels.csv").read_text().splitlines()[1:]] for out in runs]
+    for ours, expected in zip(*rows, strict=True):
+        assert ours[3] == expected[3]
+        assert float(ours[4]) == pytest.approx(float(expected[4]), abs=1e-4)
 
 
 def test_a_run_has_classes_of_reduced_images(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from fewlabels.models.nets.small_cnn import SmallCNN
 from fewlabels.models.weights import resolve_weights
 from fewlabels.run.train import train
 from fewlabels.training import frozen
-from fewlabels.training.frozen import kept_views
 
 
 @pytest.fixture
@@ -63,14 +62,6 @@ def test_the_next_method_on_the_same_images_does_not_embed_them_again(
     assert images("size", "fixmatch", image_size=24) >= first / 2
     images("again", "fixmatch")
     assert (tmp_path / "again" / "labels.csv").read_text() == (tmp_path / "first" / "labels.csv").read_text()
-
-
-def test_many_images_or_large_maps_have_fewer_views_kept() -> None:
-    assert kept_views(500, 2, 10**6) == 6
-    assert kept_views(2000, 2, 10**6) == 5
-    assert kept_views(10**6, 2, 10**6) == 2
-    assert kept_views(2000, 2, 1 << 29) == 3  # and one of the images as they are
-    assert kept_views(2000, 2, 1 << 30) == 2
 
 
 @pytest.mark.parametrize("room", [1 << 30, 1000])

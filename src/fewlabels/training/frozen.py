@@ -14,29 +14,12 @@ from fewlabels.randomness import Draws, key_of
 from fewlabels.training.embedding_cache import EmbeddingCache
 from fewlabels.training.images import Images
 
-KEPT_VIEWS = 6
-"""Views cached per image and view name, where there are few images. On 1500 photographs six views instead of two gave
-FreeMatch one to two points more."""
-EMBEDDINGS = 20_000
-"""Upper bound of passes through the trunk for embedding, so that many images do not take hours; at least two views
-are cached."""
 MEMORY = 4 * 2**30
 """Upper bound of the bytes of all cached views and plain images. It is the same on every machine, so that runs are."""
 
 FEW_VIEWS = 2
-"""Views per image and view name for methods that need pixels: each view takes one pass, and one more when a part of it
-is erased."""
-
-
-def kept_views(rows: int, names: int, size: int) -> int:
-    """Return how many views of each name are cached.
-
-    Args:
-        rows: images that are embedded.
-        names: different view names.
-        size: bytes of one view of all images.
-    """
-    return max(2, min(KEPT_VIEWS, EMBEDDINGS // max(1, rows * names), MEMORY // (size * names) - 1))
+"""Views cached per image and view name, each of which takes a pass. Six were no better (docs/results.md). Methods that
+need pixels take one more pass when a part of a view is erased."""
 
 
 def kind_kept(model: Classifier, images: Images) -> Tensor:
@@ -132,14 +115,13 @@ def embed_views(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Tensor]:
-    """Embed views: (N, V, ...) features for each view name, V of :func:`kept_views`; ``identity`` has one view.
+    """Embed views: (N, V, ...) features for each view name, V = :data:`FEW_VIEWS`; ``identity`` has one view.
 
     The draws are keyed by the image's row, not by a slot, so that the features of an image do not depend on the other
     images. ``flip`` is the flip of the views; it is part of the cache key.
     """
     kind = kind_kept(model, images)
-    most = kept_views(len(rows), len(views), num_images * kind.nbytes)
-    counts = {name: 1 if name == "identity" else most for name in views}
+    counts = {name: 1 if name == "identity" else FEW_VIEWS for name in views}
     kept = {name: torch.zeros(num_images, count, *kind.shape, dtype=kind.dtype) for name, count in counts.items()}
     passes = [(name, number) for name, count in counts.items() for number in range(count)]
     chunks, cache = torch.split(rows, images.chunk), EmbeddingCache(model, images, flip)

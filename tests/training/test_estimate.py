@@ -81,7 +81,7 @@ def test_a_single_step_is_not_worth_an_estimate(clock: Clock) -> None:
 
 
 def test_steps_of_a_last_round_count_as_what_one_of_them_takes(clock: Clock) -> None:
-    """LCHP's second stage crops and moves images anew in each step."""
+    """LCHP's second stage crops and moves other images in each step."""
     expected = 1.1 * (4 * FRESH + 46 * AGAIN + 50 * REFINING)
     assert estimate_seconds(trainer(clock, 100, rounds=2), fresh_steps=4) == pytest.approx(expected)
 

@@ -39,7 +39,7 @@ class Workload:
     fixed_statistics: bool
     """Batch normalisation uses the running statistics."""
     always_fp32: bool
-    """The outputs of the fixed backbone are cached, for which it is always computed in float32."""
+    """Nothing but inference passes the fixed backbone, or its outputs are cached: both are always in float32."""
     images: int
     """Images that a step passes through the network, in all processes together."""
 

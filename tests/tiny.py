@@ -113,7 +113,7 @@ def tiny_options(root: Path, method: str, out: Path, **changes: object) -> Train
     )  # fmt: skip
     if method in WITHOUT_STEPS:
         options = replace(options, steps=None)
-    if method == "map-probe":  # else it would enlarge them and ask for pretrained weights
+    if method in WITHOUT_STEPS and method != "auto":  # else they would enlarge images and ask for pretrained weights
         options = replace(options, image_size=16)
     return replace(options, **changes)  # pyright: ignore[reportArgumentType]
 

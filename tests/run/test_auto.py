@@ -17,6 +17,7 @@ from fewlabels.data.dataset import PRESENT, TRAIN, UNLABELLED, ArrayImages, Data
 from fewlabels.errors import Interrupted, UserError
 from fewlabels.run import execution
 from fewlabels.run.train import train
+from fewlabels.tasks.classify import Classify
 from fewlabels.tasks.localize import Localize
 
 
@@ -134,7 +135,7 @@ def test_boxes_ask_for_the_task_localize_and_come_from_a_fixed_network(root: Pat
 
 
 def request(root: Path, small: bool, said: list[str], prepare: Callable[[str], Tried]) -> Choice:
-    return Localize().choose(AutoRequest(small, trained=False, seed=0, prepare=prepare, say=said.append))
+    return Localize().choose(AutoRequest(small, True, trained=False, seed=0, prepare=prepare, say=said.append))
 
 
 def test_small_images_are_trained_on_where_a_pretrained_network_finds_no_objects(
@@ -163,6 +164,28 @@ def test_small_images_are_trained_on_where_there_are_no_pretrained_weights(root:
     assert said == ["note: no weights; so a network is trained from random weights"]
     with pytest.raises(UserError, match="no weights"):
         request(root, False, said, prepared)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_small_colour_images_are_tried_on_pretrained_features(root: Path, grey: bool) -> None:
+    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn", "num_labels": 18}
+
+    def prepared(name: str) -> Tried:
+        return Tried(tiny_experiment(tiny_options(root, name, root / "run", **own), None), False)
+
+    choice = Classify().choose(AutoRequest(True, grey, trained=False, seed=0, prepare=prepared, say=print))
+    assert len(choice.tried) == (0 if grey else 4)
+    assert (choice.method == "flexmatch") == grey
+
+
+def test_small_colour_images_are_trained_on_where_there_are_no_pretrained_weights() -> None:
+    def prepared(name: str) -> Tried:
+        raise UserError("no weights")
+
+    said: list[str] = []
+    choice = Classify().choose(AutoRequest(True, False, trained=False, seed=0, prepare=prepared, say=said.append))
+    assert choice.method == "flexmatch"
+    assert said == ["note: no weights; so a network is trained from random weights"]
 
 
 def arrays(labels: np.ndarray, classes: int) -> Dataset:

@@ -23,6 +23,15 @@ def test_tiny_pictures_are_enlarged() -> None:
     assert decide(ASKED, replace(PICTURES, short_side=8)).image_size == 16
 
 
+def test_a_probe_reads_features_of_a_pretrained_network_on_enlarged_pictures() -> None:
+    asked, facts = replace(ASKED, method="linear-probe"), replace(PICTURES, trains=False)
+    found = decide(asked, facts)
+    assert (found.backbone, found.weights, found.image_size) == ("tf_efficientnet_lite0", "imagenet", 128)
+    assert decide(replace(asked, weights="none"), facts).image_size == 28
+    assert decide(replace(asked, image_size=32), facts).image_size == 32
+    assert decide(replace(asked, backbone="small_cnn"), facts).weights == "none"
+
+
 def test_photographs_train_a_head_on_imagenet_features_on_a_cpu() -> None:
     found = decide(ASKED, PHOTOGRAPHS)
     assert (found.backbone, found.weights, found.freeze, found.image_size) == (

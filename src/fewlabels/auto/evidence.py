@@ -5,6 +5,7 @@ sets whose test labels are known. The other entries are written by hand and name
 """
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,3 +43,9 @@ def expected_log_loss(method: str, parameters: dict[str, Any], labels_per_class:
 def trained_choice(task: str, small: bool) -> Choice:
     """Choose among methods that train whole networks, by evidence alone, because trying them would take too long."""
     return Choice(**_table()["trained"][task]["small" if small else "photographs"])
+
+
+def without_weights(task: str, error: Exception, say: Callable[[str], None]) -> Choice:
+    """Choose a method that trains a whole network on small images, because of an error with pretrained weights."""
+    say(f"note: {error}; so a network is trained from random weights")
+    return trained_choice(task, small=True)

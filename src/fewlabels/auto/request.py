@@ -21,6 +21,8 @@ class AutoRequest:
 
     small: bool
     """The images are small."""
+    grey: bool
+    """No image has colour."""
     trained: bool
     """The user asks for whole networks to be trained: by ``--steps``, ``--no-freeze`` or ``--weights none``."""
     seed: int

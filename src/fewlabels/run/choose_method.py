@@ -15,7 +15,7 @@ from fewlabels.errors import UserError
 from fewlabels.methods.catalogue import AUTO
 from fewlabels.options import TrainOptions, seconds_of
 from fewlabels.run.defaults import SMALL
-from fewlabels.run.plan import Plan, make_plan, short_side
+from fewlabels.run.plan import Plan, is_grey, make_plan, short_side
 from fewlabels.run.prepare import prepare
 from fewlabels.run.time_limit import Fitted, fit_to_time
 from fewlabels.tasks.task import Task
@@ -57,7 +57,7 @@ def choose_method(
 
     small = (options.image_size or short_side(dataset)) <= SMALL and options.weights in (None, "none")
     trained = options.freeze is False or options.steps is not None or options.weights == "none"
-    choice = task.choose(AutoRequest(small, trained, options.seed, experiment, say))
+    choice = task.choose(AutoRequest(small, is_grey(dataset), trained, options.seed, experiment, say))
     choice = from_first_process(lambda: choice)
     fits = fitted(replace(options, method=choice.method, parameters=choice.parameters))
     reason = "; ".join([choice.reason, *fits.notes])

@@ -15,6 +15,8 @@ FROZEN_STEPS = 1500
 """Steps of a head on cached features."""
 BATCH = 64
 """Images in a batch on a CPU, labelled and unlabelled, of which at least 8 are labelled."""
+ENLARGED = 128
+"""Side that small images get, in pixels, where a method reads features of a pretrained network (docs/choosing.md)."""
 SMALLEST = 16
 """Smaller images are enlarged to this side: rotating or cropping 8 x 8 pixels would destroy them."""
 
@@ -48,8 +50,11 @@ def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
     Raises:
         UserError: for steps, or training of the backbone, with a method that has neither.
     """
-    side = options.image_size or facts.image_size or facts.short_side
-    defaults = _small(facts, side) if side <= SMALL else _photographs(facts)
+    own = facts.short_side
+    if not facts.trains and options.weights is None and options.backbone is None:
+        own = max(own, ENLARGED)  # a probe needs pretrained features
+    side = options.image_size or facts.image_size or own
+    defaults = _small(facts, side) if side <= SMALL else _photographs(facts, side)
     pretrained = (options.weights or defaults["weights"]) != "none"
     defaults["backbone_lr"] = 0.003 if pretrained else options.lr or 0.03
     defaults["statistics"] = "fixed" if pretrained else "moving"
@@ -83,10 +88,10 @@ def _labelled(facts: DataFacts) -> int:
     return max(8, BATCH // (1 + facts.mu)) if facts.mu else 8
 
 
-def _photographs(facts: DataFacts) -> dict:
+def _photographs(facts: DataFacts, side: int) -> dict:
     """Return the defaults for photographs: ImageNet weights; on a CPU only the head is trained, on cached features."""
     return {
-        "image_size": facts.image_size or min(224, max(96, facts.short_side // 32 * 32)),
+        "image_size": facts.image_size or min(224, max(96, side // 32 * 32)),
         "flip": facts.flip,
         "backbone": "tf_efficientnet_lite0", "weights": "imagenet", "lr": 0.03,
         "batch_size": 32 if facts.accelerated else _labelled(facts),

@@ -105,9 +105,13 @@ def _timed_spec(settings: Settings, network: Network, channels: int, pad_type: s
 
 def image_channels(settings: Settings, dataset: Dataset) -> int:
     """Count the channels that the network receives: 1 if no image has colour and no weights expect three, else 3."""
+    return 1 if is_grey(dataset) and settings.weights == "none" else 3
+
+
+def is_grey(dataset: Dataset) -> bool:
+    """Return whether no image has colour."""
     images = dataset.images
-    grey = images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
-    return 1 if grey and settings.weights == "none" else 3
+    return images.pixels.shape[3] == 1 if isinstance(images, ArrayImages) else images.grey
 
 
 def facts_of(

@@ -1,6 +1,7 @@
 """Build the pieces of a run from its plan: split, images, model, method, views."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -10,6 +11,7 @@ from fewlabels.data.pixels.store import Store, open_store
 from fewlabels.data.split import LabelSplit
 from fewlabels.methods.method import Problem
 from fewlabels.models.build import ModelSpec, build
+from fewlabels.models.classifier import Classifier
 from fewlabels.models.weights import Weights, load_weights
 from fewlabels.randomness import key_of, permutation
 from fewlabels.run.plan import Plan, image_channels
@@ -26,17 +28,10 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
     """
     settings = plan.settings
     split = plan.task.draw(dataset, settings, plan.method)
-    channels, weights = image_channels(settings, dataset), plan.weights
-    memory = int((settings.memory or _free_memory() / 4) * 2**30)
-    store = open_store(dataset, settings.image_size, channels, device, memory, settings.workers)
-    spec = make_model_spec(plan, dataset, store, weights)
-    torch.manual_seed(key_of(settings.seed, "model") % (1 << 63))
-    model = build(spec)
-    head_notes = load_weights(model, weights)
+    images, spec, model, notes = prepare_network(plan, dataset, device)
     method = plan.method(model, plan.parameters, describe_problem(plan, dataset, split))
     if plan.precision.channels_last:
         method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    images = Images(store, Normalize(spec.mean, spec.std, plan.precision.channels_last).to(device))
     method = method.to(device)
     trunk, limits = choose_trunk(settings, method, images, len(dataset), len(split.labelled), len(split.pool))
     return Experiment(
@@ -49,8 +44,32 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
         make_views(plan),
         trunk,
         (*dataset.notes, *limits),
-        (*weights.notes, *head_notes),
+        notes,
     )
+
+
+class PreparedNetwork(NamedTuple):
+    """The network of a run before training, and the images as its input."""
+
+    images: Images
+    spec: ModelSpec
+    model: Classifier
+    notes: tuple[str, ...]
+    """Where its weights come from, and what of them is used."""
+
+
+def prepare_network(plan: Plan, dataset: Dataset, device: torch.device) -> PreparedNetwork:
+    """Open the images and build the network on the CPU; ``device`` is that of the images."""
+    settings, weights = plan.settings, plan.weights
+    memory = int((settings.memory or _free_memory() / 4) * 2**30)
+    channels = image_channels(settings, dataset)
+    store = open_store(dataset, settings.image_size, channels, device, memory, settings.workers)
+    spec = make_model_spec(plan, dataset, store, weights)
+    torch.manual_seed(key_of(settings.seed, "model") % (1 << 63))
+    model = build(spec)
+    notes = (*weights.notes, *load_weights(model, weights))
+    images = Images(store, Normalize(spec.mean, spec.std, plan.precision.channels_last).to(device))
+    return PreparedNetwork(images, spec, model, notes)
 
 
 def make_views(plan: Plan) -> Views:
@@ -86,7 +105,8 @@ def make_model_spec(plan: Plan, dataset: Dataset, store: Store, weights: Weights
     pretrained_maps = network.head == "class-maps" and pretrained
     own = (weights.mean, weights.std) if weights.mean and weights.std else channel_statistics(store, dataset)
     return ModelSpec(
-        backbone=settings.backbone, num_classes=len(dataset.classes), channels=store.channels, image_size=store.size,
+        backbone=settings.backbone, num_classes=max(1, len(dataset.classes)), channels=store.channels,
+        image_size=store.size,
         head="normalized-linear" if scaled else network.head, pad_type=weights.pad_type, mean=own[0], std=own[1],
         members=network.members, attention_maps=network.attention_maps, saliency=network.saliency, top=network.top,
         boxes=network.boxes, scaled=pretrained_maps, bias=pretrained_maps, fine_map=network.fine_map,

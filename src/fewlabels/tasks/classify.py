@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewlabels.auto.choice import Choice
 from fewlabels.auto.cross_fitting import held_out_logits
-from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.evidence import trained_choice, without_weights
 from fewlabels.auto.heads import FOLDS, HEADS, Given, Head, PoolFeatures, choose_head, quick_heads
 from fewlabels.auto.request import AutoRequest, Tried
 from fewlabels.data.adapt import read_adapted
@@ -72,10 +72,19 @@ class Classify(Task):
         return split
 
     def choose(self, request: AutoRequest) -> Choice:
-        """Cross-fit heads on the features of a fixed network; whole networks are chosen by evidence."""
-        if request.small or request.trained:
+        """Cross-fit heads on the features of a fixed network; whole networks are chosen by evidence.
+
+        Whole networks are for small grey images, and for small images where there are no pretrained weights.
+        """
+        if request.trained or (request.small and request.grey):
             return trained_choice(self.name, request.small)
-        return self.choose_head(request.prepare("linear-probe"), request, HEADS)
+        try:
+            tried = request.prepare("linear-probe")
+        except UserError as error:
+            if not request.small:
+                raise
+            return without_weights(self.name, error, request.say)
+        return self.choose_head(tried, request, HEADS)
 
     def choose_head(self, tried: Tried, request: AutoRequest, heads: tuple[Head, ...]) -> Choice:
         """Cross-fit heads on the labelled images and those of the pool, at most :data:`TRIED_IMAGES` of the latter."""

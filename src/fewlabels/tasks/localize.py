@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewlabels.auto.box_maps import TRIED_FOR_BOXES, BoxMap, choose_box_map
 from fewlabels.auto.choice import Choice
-from fewlabels.auto.evidence import trained_choice
+from fewlabels.auto.evidence import trained_choice, without_weights
 from fewlabels.auto.heads import HEADS
 from fewlabels.auto.request import AutoRequest
 from fewlabels.data.dataset import UNLABELLED, Dataset
@@ -73,8 +73,7 @@ class Localize(Classify):
         except UserError as error:
             if not request.small:
                 raise
-            request.say(f"note: {error}; so a network is trained from random weights")
-            return trained_choice(self.name, request.small)
+            return without_weights(self.name, error, request.say)
         found = self._box_map(tried.experiment, request.seed)
         if request.small and not found.finds_objects:
             request.say("a pretrained network does not tell objects from their background here; so one is trained")

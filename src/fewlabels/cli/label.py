@@ -1,20 +1,17 @@
 """``fewlabels label RUN``."""
 
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewlabels.cli.output import check_place, write_result
 from fewlabels.cli.parser import Parser
+from fewlabels.cli.places import PLACES, add_places, moved
 
 if TYPE_CHECKING:
     from fewlabels.exports.run_labels import RunLabels
-    from fewlabels.options import TrainOptions
 
 FORMATS = ("csv", "label-studio", "coco", "folder")
-PLACES = ("data", "labels", "root")
-"""Options for the present place of the run's data."""
 
 
 def arguments(parser: Parser) -> None:
@@ -23,9 +20,7 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("--accepted", action="store_true", help="only labels that the method accepts")
     parser.add_argument("--format", choices=FORMATS, default="csv", help="format of the file (default: csv)")
     parser.add_argument("--out", metavar="PATH", help="file or folder to write (default: the terminal)")
-    parser.add_argument("--data", metavar="FOLDER", help="where the images are now (default: as in the run)")
-    parser.add_argument("--labels", metavar="CSV", help="where their labels are now (default: as in the run)")
-    parser.add_argument("--root", metavar="PATH", help="where known data sets are now (default: as in the run)")
+    add_places(parser)
 
 
 def run(parser: Parser, argv: list[str]) -> None:
@@ -52,7 +47,7 @@ def _text(args: Namespace, found: "RunLabels") -> str:
     from fewlabels.exports.label_studio import label_studio
     from fewlabels.exports.source_images import read_images
 
-    options = _moved(args, found)
+    options = moved(args, found.options)
     write = {"coco": coco, "label-studio": label_studio}[args.format]
     return write(found, read_images(found, options))
 
@@ -61,15 +56,10 @@ def _write_folder(args: Namespace, found: "RunLabels") -> None:
     from fewlabels.exports.class_folders import check_new, copy_images
     from fewlabels.exports.source_images import read_images
 
-    options = _moved(args, found)
+    options = moved(args, found.options)
     check_new(Path(args.out), Path(options.data))
     copy_images(found, read_images(found, options), Path(args.out))
     print(f"{args.out}: {len(found.paths)} images")
-
-
-def _moved(args: Namespace, found: "RunLabels") -> "TrainOptions":
-    """Return the options of the run with the present places of its data."""
-    return replace(found.options, **{name: place for name in PLACES if (place := getattr(args, name)) is not None})
 
 
 def _check(args: Namespace) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from fewlabels.exports.run_labels import RunLabels
 
@@ -11,9 +13,14 @@ def csv_table(found: RunLabels) -> str:
 
     The column ``given`` is empty where no person gave the label, so that a reader can tell the two apart.
     """
-    text = io.StringIO()
     columns = [name for name in found.task.columns if name != "split"]
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found.rows)
+    return csv_text(columns, [[row[name] for name in columns] for row in found.rows])
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table as CSV text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
     return text.getvalue()

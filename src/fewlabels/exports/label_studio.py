@@ -5,6 +5,7 @@ percent of the image as the browser shows it, which is upright.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -30,7 +31,7 @@ def label_studio(found: RunLabels, source: SourceImages) -> str:
     results = _results(found, source, files)
     tasks = [
         {
-            "data": {"image": _address(files, name)},
+            "data": {"image": task_address(files, name)},
             "predictions": [{"model_version": model, "score": image.confidence, "result": result}],
         }
         for name, image, result in zip(source.names, found.images, results, strict=True)
@@ -38,7 +39,13 @@ def label_studio(found: RunLabels, source: SourceImages) -> str:
     return json.dumps(tasks, indent=1, allow_nan=False) + "\n"
 
 
-def _address(files: FileImages, name: str) -> str:
+def empty_tasks(files: FileImages, names: Sequence[str]) -> str:
+    """Return the JSON text of tasks without predictions, for images to label."""
+    tasks = [{"data": {"image": task_address(files, name)}} for name in names]
+    return json.dumps(tasks, indent=1) + "\n"
+
+
+def task_address(files: FileImages, name: str) -> str:
     """Return the address from a Label Studio whose document root holds the folder of the images."""
     return f"/data/local-files/?d={quote(f'{files.root.resolve().name}/{name}'.lstrip('/'))}"
 

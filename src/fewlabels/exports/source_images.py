@@ -34,9 +34,14 @@ class SourceImages:
         Raises:
             UserError: if the images are stored in an array.
         """
-        if isinstance(self.dataset.images, ArrayImages):
-            raise UserError(f"{why}, and the images of {self.dataset.name} are stored in an array; give --format csv")
-        return self.dataset.images
+        return file_images(self.dataset, why)
+
+
+def file_images(dataset: Dataset, why: str) -> FileImages:
+    """Return the files of a data set; arguments and error as for :meth:`SourceImages.files`."""
+    if isinstance(dataset.images, ArrayImages):
+        raise UserError(f"{why}, and the images of {dataset.name} are stored in an array; give --format csv")
+    return dataset.images
 
 
 def read_images(found: RunLabels, options: TrainOptions) -> SourceImages:
@@ -45,15 +50,25 @@ def read_images(found: RunLabels, options: TrainOptions) -> SourceImages:
     Raises:
         UserError: if the data can't be read, or an image is missing.
     """
+    dataset = read_all_images(found, options)
+    return SourceImages(dataset, row_numbers(dataset, found.paths, options.data))
+
+
+def read_all_images(found: RunLabels, options: TrainOptions) -> Dataset:
+    """Read the data set of a run again.
+
+    Raises:
+        UserError: if the data can't be read.
+    """
     try:
-        dataset = found.task.read(options)
+        return found.task.read(options)
     except UserError as error:
         hint = f"--data, --labels and --root say where the data of {found.run} are now"
         raise UserError(f"{error} ({hint})") from error
-    return SourceImages(dataset, _row_numbers(dataset, found.paths, options.data))
 
 
-def _row_numbers(dataset: Dataset, paths: Sequence[str], data: str) -> np.ndarray:
+def row_numbers(dataset: Dataset, paths: Sequence[str], data: str) -> np.ndarray:
+    """Return the row of each path, (n,) int64; :class:`UserError` for one that is not there."""
     number = {path: row for row, path in enumerate(dataset.paths)}
     for path in paths:
         if path not in number:

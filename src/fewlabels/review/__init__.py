@@ -1,0 +1,1 @@
+"""What a person looks at next: images to label, labels to doubt."""

@@ -121,7 +121,7 @@ class SingleClassifier(Classifier):
         Every pass through the backbone goes through this method or :meth:`last_stage`, and so through the engine.
         """
         forward = partial(self.engine.forward_features, self.backbone)
-        return forward(x) if self.map_cache is None else self.map_cache(x, forward)
+        return forward(x) if self.map_cache is None else self.map_cache(x, forward, self.engine.independent)
 
     def last_stage(self, x: Tensor) -> Tensor:
         """Compute the (B, D, h, w) map of the backbone's last stage for (B, C, H, W) images."""

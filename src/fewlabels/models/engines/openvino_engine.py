@@ -18,8 +18,15 @@ TOLERANCE = 1e-4
 COMPARED = 4
 """Images that a new program is compared with torch on: the first that it is asked for."""
 
+KEPT = 8
+"""Programs that are kept in memory; the oldest makes room."""
+
 State = tuple[tuple[int, int], ...]
 """Address and version of each tensor of a backbone: it changes when a weight does."""
+
+_PROGRAMS: dict[tuple[object, ...], Program | str] = {}
+"""The programs of this process, or why torch has to be used. All engines share them: ``--method auto`` tries one
+network and then builds an equal one."""
 
 
 class OpenVinoEngine(Engine):
@@ -39,7 +46,6 @@ class OpenVinoEngine(Engine):
     def __init__(self, threads: int, say: Callable[[str], None]) -> None:
         self.name = f"openvino {version()}"
         self.threads, self.say = threads, say
-        self._programs: dict[tuple[object, ...], Program | None] = {}
         self._weights: WeakKeyDictionary[nn.Module, tuple[State, bytes]] = WeakKeyDictionary()
         self._said: set[str] = set()
         self._recorded: tuple[nn.Module, list[Tensor]] | None = None
@@ -70,13 +76,20 @@ class OpenVinoEngine(Engine):
 
     def _program(self, backbone: nn.Module, x: Tensor, outputs: Sequence[Output]) -> Program | None:
         """Return the program for images of this size; None where torch has to be used."""
-        key = (self._hash(backbone), tuple(x.shape[1:]), tuple(outputs))
-        if key not in self._programs:
-            self._programs[key] = self._make(backbone, x[:COMPARED], outputs)
-        return self._programs[key]
+        key = (self._hash(backbone), tuple(x.shape[1:]), tuple(outputs), self.threads)
+        if key not in _PROGRAMS:
+            made = self._make(backbone, x[:COMPARED], outputs)
+            if len(_PROGRAMS) >= KEPT:
+                del _PROGRAMS[next(iter(_PROGRAMS))]
+            _PROGRAMS[key] = made
+        found = _PROGRAMS[key]
+        if isinstance(found, Program):
+            return found
+        self._note(f"{found}; torch is used instead")
+        return None
 
-    def _make(self, backbone: nn.Module, images: Tensor, outputs: Sequence[Output]) -> Program | None:
-        """Compile the backbone and compare it with torch; say where torch has to be used, and why."""
+    def _make(self, backbone: nn.Module, images: Tensor, outputs: Sequence[Output]) -> Program | str:
+        """Compile the backbone and compare it with torch; return why it can't be used where that is so."""
         _, channels, height, width = images.shape
         expected = _by_torch(backbone, images, outputs)
         try:
@@ -84,14 +97,9 @@ class OpenVinoEngine(Engine):
             error = max(difference(*pair) for pair in zip(program(images), expected, strict=True))
         except Exception as failure:  # what a converter raises for an operation that it lacks is not documented
             reason = str(failure).strip().partition("\n")[0][:200] or type(failure).__name__
-            self._note(f"OpenVINO can't compute this backbone ({reason}); torch is used instead")
-            return None
+            return f"OpenVINO can't compute this backbone ({reason})"
         if not error <= TOLERANCE:
-            self._note(
-                f"OpenVINO differs from torch by {error:.1e} of the largest feature (allowed: {TOLERANCE:.0e}); torch "
-                "is used instead"
-            )
-            return None
+            return f"OpenVINO differs from torch by {error:.1e} of the largest feature (allowed: {TOLERANCE:.0e})"
         return program
 
     def _note(self, text: str) -> None:

@@ -28,7 +28,7 @@ def version() -> str:
     """Return the version of the installed OpenVINO."""
     import openvino  # pyright: ignore[reportMissingImports]
 
-    return str(openvino.__version__)
+    return str(openvino.__version__).partition("-")[0]
 
 
 class _Traced(nn.Module):

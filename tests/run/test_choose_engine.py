@@ -118,7 +118,7 @@ def test_a_resumed_run_keeps_the_engine_and_ends_alike(tmp_path: Path, monkeypat
 def test_cached_features_of_one_engine_are_not_read_by_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But by the next run with the same engine, which then converts nothing for training."""
+    """But by the next run with the same engine."""
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
     root, files = write_tiny(tmp_path), []
     for name, engine in (("a", "torch"), ("b", "openvino"), ("c", "openvino")):

@@ -52,7 +52,10 @@ def make_engine(name: EngineName, threads: int, say: Callable[[str], None]) -> E
 
 def _refuse_impossible(device: torch.device, freeze: bool) -> None:
     if not openvino_program.is_installed():
-        raise UserError('--engine openvino: OpenVINO is not installed; pip install "fewlabels[fast]", or leave it out')
+        raise UserError(
+            "--engine openvino, asked for here or when the run was begun: OpenVINO is not installed; "
+            'pip install "fewlabels[fast]", or start a run with --engine torch'
+        )
     if device.type != "cpu":
         raise UserError(f"--engine openvino computes on a CPU, not on {device}; add --device cpu, or leave it out")
     if not freeze:

@@ -73,12 +73,12 @@ def make_plan(
             "--backbone-lr 0 would leave the network that finds boxes untrained, because it has that learning rate "
             "too; --freeze keeps pretrained layers fixed"
         )
+    engine = choose_engine(options.engine, device, settings.freeze, settings.image_size, len(dataset))
     channels = image_channels(settings, dataset)
     weights = resolve_weights(settings.backbone, settings.weights, channels, settings.image_size)
     spec = _timed_spec(settings, network, channels, weights.pad_type)
     workload = make_workload(settings, spec, method, unlabelled_ratio(method, parameters))
     precision, times = choose_precision(workload, device, options.precision, options.layout, say)
-    engine = choose_engine(options.engine, device, settings.freeze, settings.image_size, len(dataset))
     settings = replace(settings, precision=precision.name, layout=precision.layout, engine=engine)
     return Plan(settings, task, method, parameters, network, weights, device, precision, times, workload)
 

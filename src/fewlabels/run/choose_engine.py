@@ -13,7 +13,7 @@ from fewlabels.models.engines.openvino_engine import OpenVinoEngine
 EngineName = Literal["torch", "openvino"]
 
 ENOUGH = 500
-"""Images of 224 px that pay for converting a backbone, which takes two to four seconds per image size and network. The
+"""Images of 224 px that pay for converting a backbone, which takes two to seven seconds per image size. The
 time of a pass grows with the area, so larger images count for more."""
 SIDE = 224
 

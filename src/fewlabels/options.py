@@ -105,6 +105,12 @@ class TrainOptions:
     layout: Literal["contiguous", "channels_last"] | None = option(
         None, "memory layout of images and filters (default: the faster one, measured likewise)", "machine"
     )
+    engine: Literal["auto", "torch", "openvino"] = option(
+        "auto",
+        "what computes a frozen backbone: torch, or openvino (pip extra fast, on a CPU); auto takes openvino where "
+        "it is installed and there are enough images",
+        "machine",
+    )
     device: str | None = option(None, "cpu, cuda, cuda:N or mps (default: cuda or mps where available)", "machine")
     workers: int | None = option(None, "processes that decode the images of a data set too large for memory", "machine")
     memory: float | None = option(
@@ -152,6 +158,7 @@ class Settings(TrainOptions):
     eval_every: int = decided()
     precision: Literal["fp32", "bf16"] = decided()
     layout: Literal["contiguous", "channels_last"] = decided()
+    engine: Literal["torch", "openvino"] = decided()
     device: str = decided()
     workers: int = decided()
     threads: int = decided()

@@ -150,6 +150,7 @@ def test_predict_refuses_a_model_that_is_not_one(
     [
         ("backbone", "hf-hub:evil/model"), ("num_classes", 10**12), ("num_classes", 4), ("image_size", 10**6),
         ("std", [0.0]), ("channels", "1"), ("classes", ["zero"]), ("head", "../x"), ("surprise", 1),
+        ("engine", "abacus"), ("engine", ["torch"]),
     ],
 )  # fmt: skip
 def test_predict_refuses_a_description_that_no_run_wrote(

@@ -34,6 +34,20 @@ def test_each_image_passes_once_whatever_the_batch_and_the_copy_of_the_cache() -
     assert backbone.images == 4
 
 
+def test_independent_images_pass_together_and_each_once() -> None:
+    cache, batches = MapCache(1 << 20), []
+
+    def backbone(x: Tensor) -> Tensor:
+        batches.append(len(x))
+        return x / 2
+
+    x = torch.tensor([3.0, 1.0, 3.0, 2.0])[:, None, None, None].expand(4, 3, 4, 4)
+    for _ in range(2):
+        assert torch.equal(cache(x, backbone, independent=True), x / 2)
+    assert (batches, len(cache)) == ([3], 3)
+    assert torch.equal(MapCache(0)(x, backbone, independent=True), x / 2)
+
+
 def test_a_bypassed_cache_is_neither_searched_nor_filled() -> None:
     cache, backbone, other = MapCache(1 << 20), CountingBackbone(), MapCache(1 << 20)
     network, inner = torch.nn.Module(), torch.nn.Module()

@@ -64,7 +64,7 @@ def test_too_few_steps_are_refused_with_the_time_that_is_needed(root: Path, monk
 
 
 def test_images_are_reduced_before_candidates_are_left_out(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn"}
+    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn", "image_size": None}
     enough = fitted(root, "linear-probe", 200, monkeypatch, **own)  # 120 s for embedding, half of it for trying
     assert (enough.options.image_size, enough.hurried, enough.notes) == (None, False, ())
     hurried = fitted(root, "linear-probe", 150, monkeypatch, **own)
@@ -75,7 +75,7 @@ def test_images_are_reduced_before_candidates_are_left_out(root: Path, monkeypat
 
 
 def test_photographs_are_reduced_to_the_largest_size_that_fits(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn"}
+    own = {"weights": str(root / "pretrained.safetensors"), "backbone": "small_cnn", "image_size": None}
     monkeypatch.setattr("fewlabels.run.plan.short_side", lambda _: 300)
     # 120 s at 224 px; 61 s at 160 px, and half of it for trying heads
     found = fitted(root, "linear-probe", 92, monkeypatch, **own)
@@ -84,7 +84,7 @@ def test_photographs_are_reduced_to_the_largest_size_that_fits(root: Path, monke
     assert found.options.image_size == 160
     assert found.notes[0] == "images of 160 px instead of 224 px fit in the time"
     with pytest.raises(UserError, match="120 s are estimated"):  # a size that the user gave is kept
-        fitted(root, "linear-probe", 62, monkeypatch, **own, image_size=224)
+        fitted(root, "linear-probe", 62, monkeypatch, **(own | {"image_size": 224}))
 
 
 def test_what_was_left_out_is_part_of_the_reason(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

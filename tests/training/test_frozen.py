@@ -3,14 +3,17 @@
 import json
 from math import ceil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.tiny import Case, case_options, stop_after, tiny_dataset, tiny_options, write_tiny
+from tests.tiny import Case, case_options, stop_after, tiny_dataset, tiny_experiment, tiny_options, write_tiny
 
 from fewlabels.errors import Interrupted
 from fewlabels.models.classifier import SingleClassifier
+from fewlabels.models.engines.attach import use_engine
+from fewlabels.models.engines.engine import Engine
 from fewlabels.models.heads.class_maps import ClassMapClassifier
 from fewlabels.models.nets.small_cnn import SmallCNN
 from fewlabels.models.weights import resolve_weights
@@ -62,6 +65,25 @@ def test_the_next_method_on_the_same_images_does_not_embed_them_again(
     assert images("size", "fixmatch", image_size=24) >= first / 2
     images("again", "fixmatch")
     assert (tmp_path / "again" / "labels.csv").read_text() == (tmp_path / "first" / "labels.csv").read_text()
+
+
+def test_a_blank_image_that_shows_the_shape_of_features_is_left_to_torch(tmp_path: Path) -> None:
+    """Converting a backbone takes seconds, and a run whose features are cached needs no other pass before step 0."""
+
+    class Refusing(Engine):
+        name = "refusing"  # part of the key of cached features
+
+        def forward_features(self, backbone: torch.nn.Module, x: torch.Tensor) -> NoReturn:
+            raise AssertionError("the engine was asked")
+
+    options = tiny_options(write_tiny(tmp_path), "linear-probe", tmp_path / "run")
+    experiment = tiny_experiment(options, None)
+    model = experiment.method.model
+    use_engine(model, Refusing())
+    assert frozen.kind_kept(model, experiment.images).shape == (model.num_features,)
+    assert frozen.remembers_all(model, experiment.images, 10, 10)
+    with pytest.raises(AssertionError, match="the engine was asked"):
+        list(experiment.trunk.plain(torch.arange(3)))
 
 
 @pytest.mark.parametrize("room", [1 << 30, 1000])

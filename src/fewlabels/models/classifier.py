@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from math import log
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from fewlabels.models.engines.engine import TORCH, Engine
 from fewlabels.models.last_map import as_map
 from fewlabels.models.map_cache import MapCache
 
@@ -97,6 +99,7 @@ class SingleClassifier(Classifier):
     def __init__(self, backbone: nn.Module, head: nn.Module, num_features: int, num_classes: int) -> None:
         super().__init__(num_features, num_classes)
         self.map_cache: MapCache | None = None
+        self.engine: Engine = TORCH
         self.backbone = backbone
         self.head = head
 
@@ -115,10 +118,14 @@ class SingleClassifier(Classifier):
     def last(self, x: Tensor) -> Any:
         """Compute the output of the backbone's last layer; a frozen backbone may answer from its cache.
 
-        Every pass through the backbone goes through this method.
+        Every pass through the backbone goes through this method or :meth:`last_stage`, and so through the engine.
         """
-        backbone: Any = self.backbone
-        return backbone.forward_features(x) if self.map_cache is None else self.map_cache(x, backbone.forward_features)
+        forward = partial(self.engine.forward_features, self.backbone)
+        return forward(x) if self.map_cache is None else self.map_cache(x, forward, self.engine.independent)
+
+    def last_stage(self, x: Tensor) -> Tensor:
+        """Compute the (B, D, h, w) map of the backbone's last stage for (B, C, H, W) images."""
+        return self.engine.last_stage(self.backbone, x)
 
     def embed(self, x: Tensor) -> Tensor:
         return self.features(x).float()

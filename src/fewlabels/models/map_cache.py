@@ -35,11 +35,12 @@ class MapCache:
     def __deepcopy__(self, _: Any) -> "MapCache":
         return self
 
-    def __call__(self, x: Tensor, forward_features: Callable[[Tensor], Any]) -> Tensor:
+    def __call__(self, x: Tensor, forward_features: Callable[[Tensor], Any], independent: bool = False) -> Tensor:
         """Compute ``forward_features`` of (B, C, H, W) images in float32, from the cache where possible.
 
         The computation is in float32 whatever the run's precision, because evaluations are in float32 and share the
-        cache. Raises UserError where the backbone returns several maps.
+        cache. ``independent`` says that the map of an image does not depend on its batch: then images that are not
+        cached pass together. Raises UserError where the backbone returns several maps.
         """
         with torch.autocast(x.device.type, enabled=False):
             images = x.detach().float()
@@ -48,18 +49,19 @@ class MapCache:
                 with torch.no_grad():
                     return torch.cat([_single_map(forward_features(chunk)) for chunk in chunks]).float()
             keys = [_key(image) for image in images.cpu()]
-            maps = [self._get(key, image, forward_features) for key, image in zip(keys, images, strict=True)]
-            return torch.stack(maps).float()
+            fresh = {key: image for key, image in zip(keys, images, strict=True) if key not in self._maps}
+            known = {key: self._maps[key] for key in keys if key not in fresh}
+            for part in [list(fresh)] if independent and fresh else [[key] for key in fresh]:
+                maps = _compute(torch.stack([fresh[key] for key in part]), forward_features)
+                for key, found in zip(part, maps, strict=True):
+                    self._keep(key, found)
+                    known[key] = found
+            return torch.stack([known[key] for key in keys]).float()
 
-    def _get(self, key: bytes, image: Tensor, forward_features: Callable[[Tensor], Any]) -> Tensor:
-        if key in self._maps:
-            return self._maps[key]
-        with torch.inference_mode(False), torch.no_grad():  # cached maps are also used in training steps
-            found = _single_map(forward_features(image.clone()[None]))[0].half().contiguous()
+    def _keep(self, key: bytes, found: Tensor) -> None:
         if self.size + found.nbytes <= self.limit:
             self._maps[key] = found
             self.size += found.nbytes
-        return found
 
 
 class bypass_map_cache:
@@ -80,6 +82,12 @@ class bypass_map_cache:
     def __exit__(self, *_: object) -> None:
         for cache, bypassed in self.before.items():
             cache.bypassed = bypassed
+
+
+def _compute(images: Tensor, forward_features: Callable[[Tensor], Any]) -> list[Tensor]:
+    """Compute the maps of images, each a float16 tensor of its own."""
+    with torch.inference_mode(False), torch.no_grad():  # cached maps are also used in training steps
+        return [found.half().contiguous() for found in _single_map(forward_features(images.clone()))]
 
 
 def _single_map(output: Any) -> Tensor:

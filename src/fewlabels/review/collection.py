@@ -11,10 +11,12 @@ from fewlabels.data.pixels.store import open_store
 from fewlabels.exports.run_labels import RunLabels
 from fewlabels.exports.source_images import read_all_images, row_numbers
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.engines.attach import use_engine
 from fewlabels.models.inference import features
 from fewlabels.options import TrainOptions
+from fewlabels.run.choose_engine import make_engine
 from fewlabels.run.defaults import SMALL
-from fewlabels.run.inputs import MEMORY_OF_PIXELS
+from fewlabels.run.inputs import MEMORY_OF_PIXELS, run_engine
 from fewlabels.run.plan import is_grey, make_plan, short_side
 from fewlabels.run.prepare import prepare_network
 from fewlabels.run.saved_model import load_model
@@ -56,6 +58,7 @@ def collect_run(found: RunLabels, data: TrainOptions, device: str | None) -> Col
     make_deterministic(found.options.threads)
     saved = load_model(found.run, where)
     dataset = read_all_images(found, data)
+    run_engine(saved, where, len(dataset))
     spec = saved.spec
     store = open_store(dataset, spec.image_size, spec.channels, where, MEMORY_OF_PIXELS, 0)
     layout = found.options.layout == "channels_last"
@@ -92,6 +95,7 @@ def pretrained_features(
     model = network.model.to(device)
     if plan.precision.channels_last:
         model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    use_engine(model, make_engine(plan.settings.engine, threads, lambda _: None))
     return network_features(model, network.images, len(dataset))
 
 

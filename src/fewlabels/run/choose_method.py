@@ -53,7 +53,7 @@ def choose_method(
 
     def experiment(method: str) -> Tried:
         fits = fitted(replace(options, method=method))
-        return Tried(prepare(plan(fits.options), dataset, device), fits.hurried)
+        return Tried(prepare(plan(fits.options), dataset, device, say), fits.hurried)
 
     small = (options.image_size or short_side(dataset)) <= SMALL and options.weights in (None, "none")
     trained = options.freeze is False or options.steps is not None or options.weights == "none"

@@ -55,7 +55,7 @@ def execute(request: Request, resume: bool, say: Callable[[str], None], dataset:
     )
     plan = make_plan(chosen.options, task, dataset, device, threads, say)
     fabric = make_fabric(device, plan.precision, plan.method.has_unused_parameters)
-    experiment = prepare(plan, dataset, fabric.device)
+    experiment = prepare(plan, dataset, fabric.device, say)
     config = describe_run(plan, record(fabric, threads, plan.times), chosen.choice)
     progress = Progress(plan.settings.steps, say, quiet=not fabric.is_global_zero)
     for note in (*experiment.notes, *experiment.weights_notes):

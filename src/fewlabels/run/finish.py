@@ -25,7 +25,7 @@ def finish(
     calibration = task.calibrate(experiment, model, trainer.pool)
     model.temperature = calibration.temperature
     spec = replace(experiment.spec, temperature=calibration.temperature)
-    save_model(out, model, spec, dataset.classes, task.name)
+    save_model(out, model, spec, dataset.classes, task.name, experiment.settings.engine)
     predictions = predict_all(task, experiment, model)
     outcome = Outcome(model, experiment.trunk.plain, predictions, task.answers)
     write_ledger(out / "labels.csv", task, dataset, split, predictions)

@@ -9,6 +9,8 @@ from fewlabels.augment.views import Normalize
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.pixels.store import open_store
 from fewlabels.evaluation.outcome import Answers
+from fewlabels.models.engines.attach import use_engine
+from fewlabels.run.choose_engine import choose_engine, make_engine
 from fewlabels.run.saved_model import SavedModel
 from fewlabels.tasks.task import Task
 from fewlabels.training.images import Images
@@ -24,8 +26,22 @@ def model_inputs(saved: SavedModel, dataset: Dataset, device: torch.device, rows
     return Images(store, Normalize(spec.mean, spec.std).to(device)).plain(rows)
 
 
+def run_engine(saved: SavedModel, device: torch.device, num_images: int) -> None:
+    """Let the engine of the run compute the backbone, where that is possible and worth it.
+
+    A backbone that it can't compute was reported when the run was trained, so nothing is said here.
+    """
+    asked = "auto" if saved.engine == "openvino" else "torch"
+    engine = choose_engine(asked, device, True, saved.spec.image_size, num_images)
+    use_engine(saved.model, make_engine(engine, torch.get_num_threads(), lambda _: None))
+
+
 def model_answers(
     task: Task, saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor, classes: Tensor | None = None
 ) -> Answers:
-    """Compute the answers of a model for the rows (n,) int64 of a data set, whose (n,) classes may be known."""
+    """Compute the answers of a model for the rows (n,) int64 of a data set, whose (n,) classes may be known.
+
+    The engine of the run computes them where it can be used here and there are enough images, else torch.
+    """
+    run_engine(saved, device, len(rows))
     return task.answers(saved.model, model_inputs(saved, dataset, device, rows), classes)

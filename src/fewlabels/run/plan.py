@@ -14,6 +14,7 @@ from fewlabels.models.build import ModelSpec
 from fewlabels.models.precision import PLAIN, Precision
 from fewlabels.models.weights import Weights, resolve_weights
 from fewlabels.options import Settings, TrainOptions
+from fewlabels.run.choose_engine import choose_engine
 from fewlabels.run.choose_precision import Times, Workload, choose_precision
 from fewlabels.run.defaults import DataFacts, decide
 from fewlabels.tasks.task import Task
@@ -72,12 +73,13 @@ def make_plan(
             "--backbone-lr 0 would leave the network that finds boxes untrained, because it has that learning rate "
             "too; --freeze keeps pretrained layers fixed"
         )
+    engine = choose_engine(options.engine, device, settings.freeze, settings.image_size, len(dataset))
     channels = image_channels(settings, dataset)
     weights = resolve_weights(settings.backbone, settings.weights, channels, settings.image_size)
     spec = _timed_spec(settings, network, channels, weights.pad_type)
     workload = make_workload(settings, spec, method, unlabelled_ratio(method, parameters))
     precision, times = choose_precision(workload, device, options.precision, options.layout, say)
-    settings = replace(settings, precision=precision.name, layout=precision.layout)
+    settings = replace(settings, precision=precision.name, layout=precision.layout, engine=engine)
     return Plan(settings, task, method, parameters, network, weights, device, precision, times, workload)
 
 

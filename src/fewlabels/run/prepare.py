@@ -1,5 +1,6 @@
 """Build the pieces of a run from its plan: split, images, model, method, views."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +13,26 @@ from fewlabels.data.split import LabelSplit
 from fewlabels.methods.method import Problem
 from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
+from fewlabels.models.engines.attach import use_engine
 from fewlabels.models.weights import Weights, load_weights
 from fewlabels.randomness import key_of, permutation
+from fewlabels.run.choose_engine import make_engine
 from fewlabels.run.plan import Plan, image_channels
 from fewlabels.training.experiment import Experiment
 from fewlabels.training.images import Images
 from fewlabels.training.trunk import Views, choose_trunk
 
 
-def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
-    """Build everything. ``device`` is that of this process.
+def prepare(
+    plan: Plan, dataset: Dataset, device: torch.device, say: Callable[[str], None] = lambda _: None
+) -> Experiment:
+    """Build everything.
+
+    Args:
+        plan: of the run.
+        dataset: the images and their labels.
+        device: that of this process.
+        say: receives one line of text where the engine of the plan can't be used after all.
 
     Raises:
         UserError: where the method can't learn from these labels, or weights do not fit.
@@ -33,6 +44,7 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
     if plan.precision.channels_last:
         method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     method = method.to(device)
+    use_engine(method, make_engine(settings.engine, settings.threads, say))
     trunk, limits = choose_trunk(settings, method, images, len(dataset), len(split.labelled), len(split.pool))
     return Experiment(
         settings,

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +16,7 @@ from fewlabels.models.build import ModelSpec, build
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.weight_files import preprocessing_header
 from fewlabels.options import LIMITS
+from fewlabels.run.choose_engine import EngineName
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,13 @@ class SavedModel:
     spec: ModelSpec
     classes: tuple[str, ...]
     task: str
+    engine: EngineName = "torch"
+    """What computed the backbone in the run; only a frozen backbone has another engine than torch."""
 
 
-def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str, ...], task: str) -> None:
+def save_model(
+    run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str, ...], task: str, engine: EngineName
+) -> None:
     """Write both files into the run folder.
 
     The header of the weights says how to feed images, for a run that starts from them with ``--weights``.
@@ -35,7 +41,7 @@ def save_model(run: Path, model: Classifier, spec: ModelSpec, classes: tuple[str
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
     header = preprocessing_header(spec.mean, spec.std, spec.pad_type)
     write_atomically(run / "model.safetensors", lambda draft: save_file(tensors, draft, header))
-    write_json(run / "model.json", {"task": task, "classes": list(classes), **spec.to_dict()})
+    write_json(run / "model.json", {"task": task, "classes": list(classes), "engine": engine, **spec.to_dict()})
 
 
 def load_model(run: Path, device: torch.device) -> SavedModel:
@@ -55,11 +61,14 @@ def load_model(run: Path, device: torch.device) -> SavedModel:
     try:
         content = json.loads(about.read_text(encoding="utf-8"))
         task, classes = str(content.pop("task")), tuple(str(c) for c in list(content.pop("classes")))
+        engine = content.pop("engine", "torch")  # version 0.1.0 had no other
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{about} is not a model description; train the run again") from None
     spec = ModelSpec.from_dict(content, source=str(about))
     if task not in task_names() or len(classes) != spec.num_classes or spec.image_size > LIMITS["image_size"][1]:
         raise UserError(f"{about}: its task, classes or image_size are not valid; train the run again")
+    if engine not in get_args(EngineName):
+        raise UserError(f"{about}: its engine is {engine!r}, not torch or openvino; train the run again")
     try:
         tensors = load_file(weights)
     except (SafetensorError, OSError, ValueError):
@@ -71,4 +80,4 @@ def load_model(run: Path, device: torch.device) -> SavedModel:
         model.load_state_dict(tensors)
     except RuntimeError:
         raise UserError(f"{weights} does not fit {about}: they belong to different runs; train the run again") from None
-    return SavedModel(model.to(device).eval(), spec, classes, task)
+    return SavedModel(model.to(device).eval(), spec, classes, task, engine)

@@ -20,7 +20,7 @@ _CODE = ("augment", "models", "randomness.py")
 
 
 class EmbeddingCache:
-    """Stores features under a hash of everything they depend on: pixels, weights, views, code and precision."""
+    """Stores features under a hash of everything they depend on: pixels, weights, views, code and engine."""
 
     def __init__(self, model: Classifier, images: Images, *settings: object) -> None:
         """Hash model and images; images that are not all in memory are not cached."""
@@ -45,7 +45,7 @@ class EmbeddingCache:
 
 
 def _base(model: Classifier, images: Images, *settings: object) -> str:
-    """Hash the pixels, the trunk's weights, the code, the device and the settings."""
+    """Hash the pixels, the trunk's weights, the code, the engine, the device and the settings."""
     assert isinstance(images.store, MemoryStore)
     pixels, to_input = images.store.pixels, images.to_input
     (first, *_) = model.networks()
@@ -56,6 +56,7 @@ def _base(model: Classifier, images: Images, *settings: object) -> str:
     about = (
         type(first).__name__,
         type(first.backbone).__name__,
+        first.engine.name,
         str(pixels.device),
         torch.get_num_threads(),
         torch.__version__,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from fewlabels.augment.views import View
 from fewlabels.models.classifier import Classifier, SingleClassifier
+from fewlabels.models.engines.attach import by_torch
 from fewlabels.models.inference import embedded, evaluating
 from fewlabels.models.map_cache import MapCache
 from fewlabels.randomness import Draws, key_of
@@ -24,7 +25,8 @@ need pixels take one more pass when a part of a view is erased."""
 
 def kind_kept(model: Classifier, images: Images) -> Tensor:
     """Compute the features of one blank image: all images have their shape and dtype."""
-    return embedded(model, [_blank(model, images)])[0]
+    with by_torch(model):
+        return embedded(model, [_blank(model, images)])[0]
 
 
 def _blank(model: Classifier, images: Images) -> Tensor:
@@ -49,7 +51,7 @@ def remembers_all(model: Classifier, images: Images, num_images: int, viewed: in
     Images that a method makes of its views, such as erased ones, are not counted.
     """
     trunk = model.trunks()[0]
-    with evaluating(trunk):
+    with evaluating(trunk), by_torch(trunk):
         last = trunk.last(_blank(model, images))
     return (num_images + FEW_VIEWS * viewed) * last.half().nbytes <= MEMORY
 

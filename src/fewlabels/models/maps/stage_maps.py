@@ -4,9 +4,8 @@ Functions of :data:`STAGE_MAPS` take the (B, D, h, w) map of the last stage and 
 that are large where the object is (docs/papers/baselines.md, map-probe).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -14,7 +13,6 @@ from torch import Tensor
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
 from fewlabels.models.maps.box_rule import StageMap
-from fewlabels.models.stages import at_stages, last_stages
 
 
 def norm(features: Tensor) -> Tensor:
@@ -57,19 +55,15 @@ STAGE_MAPS: dict[StageMap, Callable[[Tensor], Tensor]] = {
 @torch.no_grad()
 def last_stage(model: Classifier, x: Tensor) -> Tensor:
     """Compute the (B, D, h, w) map of the last stage of the model's first network, in evaluation mode."""
-    first: Any = model.networks()[0]
-    with evaluating(first), recorded_stage(model) as seen:
-        first.backbone.forward_features(x)
-    return seen[0]
+    first = model.networks()[0]
+    with evaluating(first):
+        return first.last_stage(x)
 
 
-@contextmanager
-def recorded_stage(model: Classifier) -> Iterator[list[Tensor]]:
+def recorded_stage(model: Classifier) -> AbstractContextManager[list[Tensor]]:
     """Context manager: yield a list that receives the (B, D, h, w) map of the last stage in each pass.
 
-    The last stage is that of the first network. Some backbones widen its map by a further 1x1 convolution before
-    pooling; the wider map follows objects less closely.
+    The last stage is that of the first network.
     """
-    backbone, seen = model.networks()[0].backbone, []
-    with at_stages(backbone, last_stages(backbone, 1), lambda _, found: seen.append(found.detach().clone())):
-        yield seen
+    first = model.networks()[0]
+    return first.engine.recorded_stage(first.backbone)

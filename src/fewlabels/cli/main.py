@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": Command("RUN DATA [options]", "evaluate a trained model on labelled data"),
     "label": Command("RUN [options]", "export the pseudo-labels of a run"),
     "next": Command("RUN|DATA [options]", "choose the images to label next"),
+    "doubt": Command("RUN [options]", "list given labels that the other labels contradict"),
     "report": Command("RUN [RUN ...] [options]", "write one report page for one or several runs"),
     "check": Command("DATA [options]", "list every fault of the data, before any training"),
     "methods": Command("[NAME]", "list the methods; with NAME: idea, paper and parameters of one method"),

@@ -54,36 +54,51 @@ def collect_run(found: RunLabels, data: TrainOptions, device: str | None) -> Col
     Raises:
         UserError: the data can't be read, or an image is missing.
     """
+    dataset = read_all_images(found, data)
+    kept = run_features(found, dataset, device)
+    return Collection(dataset, found.task, kept, *_ledger(found, dataset, data.data))
+
+
+def run_features(found: RunLabels, dataset: Dataset, device: str | None) -> np.ndarray:
+    """Compute the features of the network of a run, (N, D) float32."""
     where = pick_device(device)
     make_deterministic(found.options.threads)
     saved = load_model(found.run, where)
-    dataset = read_all_images(found, data)
     run_engine(saved, where, len(dataset))
     spec = saved.spec
     store = open_store(dataset, spec.image_size, spec.channels, where, MEMORY_OF_PIXELS, 0)
     layout = found.options.layout == "channels_last"
     images = Images(store, Normalize(spec.mean, spec.std, layout).to(where))
-    kept = network_features(saved.model, images, len(dataset))
-    return Collection(dataset, found.task, kept, *_ledger(found, dataset, data.data))
+    return network_features(saved.model, images, len(dataset))
 
 
 def collect_data(options: TrainOptions, task: str) -> Collection:
     """Read images of which few or none are labelled, with features that need no label.
 
-    Features are those of the pretrained network of ``linear-probe``; for small grey images, which it has never seen,
-    the pixels.
-
     Raises:
         UserError: the data or the weights can't be read.
     """
-    device, kind = pick_device(options.device), load_task(task)
-    threads = make_deterministic(options.threads)
+    kind = load_task(task)
     dataset = kind.read(options)
-    plain = is_grey(dataset) and short_side(dataset) <= SMALL
-    kept = pixel_features(dataset) if plain else pretrained_features(options, kind, dataset, device, threads)
+    kept = untrained_features(options, kind, dataset)
     train, known = dataset.rows(TRAIN), kind.known(dataset).numpy()
     rows = train[known[train]], train[~known[train]]
     return Collection(dataset, kind, kept, *rows, np.ones(len(dataset)))
+
+
+def untrained_features(options: TrainOptions, task: Task, dataset: Dataset) -> np.ndarray:
+    """Compute features that no label of the data set has shaped, (N, D) float32.
+
+    They are those of the pretrained network of ``linear-probe``; for small grey images, which are unlike those that
+    it was trained on, the pixels.
+
+    Raises:
+        UserError: the weights can't be read.
+    """
+    device, threads = pick_device(options.device), make_deterministic(options.threads)
+    if is_grey(dataset) and short_side(dataset) <= SMALL:
+        return pixel_features(dataset, short_side(dataset))
+    return pretrained_features(options, task, dataset, device, threads)
 
 
 def pretrained_features(
@@ -99,9 +114,9 @@ def pretrained_features(
     return network_features(model, network.images, len(dataset))
 
 
-def pixel_features(dataset: Dataset) -> np.ndarray:
-    """Return the pixels of small grey images from 0 to 1 as features, (N, side * side) float32."""
-    store = open_store(dataset, short_side(dataset), 1, torch.device("cpu"), MEMORY_OF_PIXELS, 0)
+def pixel_features(dataset: Dataset, side: int) -> np.ndarray:
+    """Return the pixels of grey images of this side, from 0 to 1, as features: (N, side * side) float32."""
+    store = open_store(dataset, side, 1, torch.device("cpu"), MEMORY_OF_PIXELS, 0)
     rows = torch.split(torch.arange(len(dataset)), 1024)
     return np.concatenate([pixels.flatten(1).numpy() for pixels in store.stream(rows)]).astype(np.float32) / 255
 

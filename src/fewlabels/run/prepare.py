@@ -14,12 +14,13 @@ from fewlabels.models.weights import Weights, load_weights
 from fewlabels.randomness import key_of, permutation
 from fewlabels.run.plan import Plan, image_channels
 from fewlabels.training.experiment import Experiment
+from fewlabels.training.generator import Generator
 from fewlabels.training.images import Images
 from fewlabels.training.trunk import Views, choose_trunk
 
 
-def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
-    """Build everything. ``device`` is that of this process.
+def prepare(plan: Plan, dataset: Dataset, device: torch.device, generator: Generator | None = None) -> Experiment:
+    """Build everything. ``device`` is that of this process; ``generator`` has the boxes that the method learns.
 
     Raises:
         UserError: where the method can't learn from these labels, or weights do not fit.
@@ -33,7 +34,7 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
     torch.manual_seed(key_of(settings.seed, "model") % (1 << 63))
     model = build(spec)
     head_notes = load_weights(model, weights)
-    method = plan.method(model, plan.parameters, describe_problem(plan, dataset, split))
+    method = plan.method(model, plan.parameters, describe_problem(plan, dataset, split, generator))
     if plan.precision.channels_last:
         method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     images = Images(store, Normalize(spec.mean, spec.std, plan.precision.channels_last).to(device))
@@ -48,8 +49,9 @@ def prepare(plan: Plan, dataset: Dataset, device: torch.device) -> Experiment:
         method,
         make_views(plan),
         trunk,
-        (*dataset.notes, *limits),
+        (*dataset.notes, *limits, *([generator.origin.note] if generator else [])),
         (*weights.notes, *head_notes),
+        generator.origin if generator else None,
     )
 
 
@@ -59,7 +61,7 @@ def make_views(plan: Plan) -> Views:
     names = {"weak": settings.weak, "strong": settings.strong}
     labelled, unlabelled = (
         tuple((name, make_view(names.get(name, name), settings.flip)) for name in asked)
-        for asked in (plan.method.labelled_views, plan.method.unlabelled_views)
+        for asked in (plan.method.views_of_labelled(plan.parameters), plan.method.unlabelled_views)
     )
     return Views(labelled, unlabelled, settings.flip, settings.seed)
 
@@ -95,12 +97,13 @@ def make_model_spec(plan: Plan, dataset: Dataset, store: Store, weights: Weights
     )  # fmt: skip
 
 
-def describe_problem(plan: Plan, dataset: Dataset, split: LabelSplit) -> Problem:
+def describe_problem(plan: Plan, dataset: Dataset, split: LabelSplit, generator: Generator | None = None) -> Problem:
     """Collect what the method is told about the data."""
     settings = plan.settings
     seen = settings.steps * settings.batch_size * plan.mu
     epochs = seen / max(1, len(split.pool))
-    return Problem(len(dataset.classes), len(dataset), len(split.labelled), epochs, settings.steps)
+    boxes = generator.boxes if generator else None
+    return Problem(len(dataset.classes), len(dataset), len(split.labelled), epochs, settings.steps, boxes)
 
 
 def _free_memory() -> float:

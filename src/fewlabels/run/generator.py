@@ -54,7 +54,7 @@ def _options_of(run: Path) -> TrainOptions:
     if options.task != "localize":
         raise UserError(f"{flag} is a run of --task {options.task}, which has no boxes; {wanted}")
     if not (run / "metrics.json").is_file():  # written last
-        raise UserError(f"{flag} is not finished and has no boxes yet; continue it with `fewlabels train ... --resume`")
+        raise UserError(f"{flag} is not finished and has no boxes yet; finish it with --resume")
     return options
 
 

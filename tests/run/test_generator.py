@@ -21,7 +21,7 @@ from fewlabels.options import TrainOptions
 from fewlabels.run.train import train
 
 SIDE = 8
-METHODS = ["lchp", "psol"]
+LEARNERS = ["lchp", "psol"]
 CORNERS = ("x0", "y0", "x1", "y1")
 
 
@@ -44,7 +44,7 @@ def generator(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(root: Path, generator: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
-    return {method: run(learning(root, method, generator, folder / method)) for method in METHODS}
+    return {method: run(learning(root, method, generator, folder / method)) for method in LEARNERS}
 
 
 def learning(root: Path, method: str, generator: Path, out: Path, **changes: object) -> TrainOptions:
@@ -71,7 +71,7 @@ def learned(folder: Path, step: int) -> torch.Tensor:
     return load_file(folder / "checkpoint" / f"step-{step:09d}" / "tensors.safetensors")["method/boxes"]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LEARNERS)
 def test_the_boxes_of_the_ledger_are_what_is_learned(finished: dict[str, Path], generator: Path, method: str) -> None:
     """In fractions of images of 8 x 8 pixels, and for as long as the run takes."""
     expected = torch.tensor([[float(row[name]) / SIDE for name in CORNERS] for row in read(generator)])
@@ -79,7 +79,7 @@ def test_the_boxes_of_the_ledger_are_what_is_learned(finished: dict[str, Path], 
         torch.testing.assert_close(learned(finished[method], step), expected)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LEARNERS)
 @pytest.mark.parametrize("stop", [1, STEPS - 1])
 def test_a_stopped_run_resumes_bit_for_bit_without_the_other_run(
     root: Path, finished: dict[str, Path], generator: Path, tmp_path: Path, method: str, stop: int
@@ -178,7 +178,7 @@ def of_another_task(folder: Path) -> None:
     (folder / "config.yaml").write_text(text.replace("task: localize", "task: classify"))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LEARNERS)
 @pytest.mark.parametrize(
     ("change", "message"),
     [

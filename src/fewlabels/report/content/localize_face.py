@@ -182,9 +182,16 @@ def _large_boxes(metrics: Mapping[str, Figures]) -> str | None:
     )
 
 
+def _learned(metrics: Mapping[str, Figures]) -> Figures | None:
+    """Return the figures of boxes that were learned from another run; None without such a run, or if one is missing."""
+    row = metrics.get("generator") or {}
+    compared = all(isinstance(row.get(name), float) for name in ("mean_iou", "flip_iou", "generator_flip_iou"))
+    return row if compared and {"run", "method", "num_mirrored"} <= set(row) else None
+
+
 def _likeness(metrics: Mapping[str, Figures]) -> list[str]:
     """Return how much the boxes are like those of the run that they were learned from; empty where there is none."""
-    if not (row := metrics.get("generator")):
+    if not (row := _learned(metrics)):
         return []
     return [
         f"The boxes of training images have a mean IoU of {row['mean_iou']:.2f} with those of the run '{row['run']}' "
@@ -195,7 +202,7 @@ def _likeness(metrics: Mapping[str, Figures]) -> list[str]:
 
 def _less_stable(metrics: Mapping[str, Figures]) -> str | None:
     """Return a note where boxes follow mirrored images less well than the boxes that they were learned from."""
-    row = metrics.get("generator")
+    row = _learned(metrics)
     if not row or row["flip_iou"] >= row["generator_flip_iou"]:
         return None
     return (

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from tests.methods.two_processes import choose_and_train, train_all
+from tests.methods.two_processes import choose_and_train, learn_found_boxes, train_all
 from tests.tiny import TRAINING, Case, sha256, write_pretrained, write_tiny
 
 ALIKE = [case for case in TRAINING if not case.method.network(case.method.hyperparameters()).attention_maps]
@@ -28,6 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     train_all(root, one)
     choose_and_train(root, one)
+    learn_found_boxes(root, one)
     repository = Path(__file__).parents[2]
     script = Path(__file__).with_name("two_processes.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
@@ -69,6 +70,14 @@ def test_two_processes_keep_the_same_pseudo_labels(runs: tuple[Path, Path], case
     one, two = (history(folder / str(case)) for folder in runs)
     shares, others = ([float(row.get("share_kept", -1)) for row in rows] for rows in (one, two))
     assert others == pytest.approx(shares, abs=TOLERANCE)
+
+
+def test_two_processes_learn_the_boxes_of_another_run_as_one_does(runs: tuple[Path, Path]) -> None:
+    """The boxes differ by what the runs of CAM differ by, rounded to a hundredth of a pixel in each ledger."""
+    one, two = (history(folder / "learned") for folder in runs)
+    for row, other in zip(one, two, strict=True):
+        for term in ("loss/classification", "loss/regression"):
+            assert float(other[term]) == pytest.approx(float(row[term]), abs=TOLERANCE)
 
 
 def test_two_processes_choose_the_method_of_one_and_give_its_model(runs: tuple[Path, Path]) -> None:

@@ -6,6 +6,7 @@
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tests.float64 import float64
@@ -41,6 +42,14 @@ def choose_and_train(root: Path, out: Path) -> None:
     train(auto, say=lambda _: None)
 
 
+def learn_found_boxes(root: Path, out: Path) -> None:
+    """Let LCHP learn the boxes of the run of CAM that :func:`train_all` left."""
+    given = {"generator": str(out / "localize-cam"), "stage": "initialise"}
+    with float64():
+        train(replace(options(root, Case("localize", "lchp"), out / "learned"), parameters=given), say=lambda _: None)
+
+
 if __name__ == "__main__":
     train_all(Path(sys.argv[1]), Path(sys.argv[2]))
     choose_and_train(Path(sys.argv[1]), Path(sys.argv[2]))
+    learn_found_boxes(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -279,6 +279,25 @@ def test_boxes_that_cover_most_of_their_images_are_a_limitation_where_no_true_bo
     assert line.replace("\N{NO-BREAK SPACE}", " ").startswith(f"note: {warning}")
 
 
+def test_boxes_that_are_less_stable_than_those_that_were_learned_are_a_limitation() -> None:
+    figures = {
+        "run": "found", "method": "map-probe", "mean_iou": 0.8123, "num_images": 100, "flip_iou": 0.85,
+        "generator_flip_iou": 0.9, "num_mirrored": 64,
+    }  # fmt: skip
+    line = "The boxes of training images have a mean IoU of 0.81 with those of the run 'found' (map-probe)"
+    warning = "The boxes of this run are less stable than those that it learned: in 64 mirrored training images"
+    worse, better = {"generator": figures}, {"generator": figures | {"flip_iou": 0.9}}
+    for metrics in (worse, better):
+        text = text_of(invented(metrics=invented().metrics | metrics))
+        assert line in text
+        assert (warning in text) == (metrics is worse)
+        lines = LocalizeFace.verdict(metrics)
+        assert lines[0].startswith(line)
+        assert [each.startswith(f"note: {warning}") for each in lines[1:]] == [True] * (metrics is worse)
+    for damaged in ({}, figures | {"flip_iou": None}, {k: v for k, v in figures.items() if k != "run"}):
+        assert line not in text_of(invented(metrics=invented().metrics | {"generator": damaged}))
+
+
 def test_the_mean_area_of_all_predicted_boxes_is_in_the_metrics(out: Path, lchp: RunSummary) -> None:
     with (out / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

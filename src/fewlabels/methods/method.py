@@ -38,7 +38,8 @@ class Labelled(NamedTuple):
     """The labelled part of a batch."""
 
     views: tuple[Tensor, ...]
-    """One (B, C, H, W) float tensor per name in ``Method.labelled_views``; (B, D) features if the trunk is frozen."""
+    """One (B, C, H, W) float tensor per name from ``Method.views_of_labelled``; (B, D) features if the trunk is
+    frozen."""
     labels: Tensor
     """(B,) int64 class indices; in multi-label tasks (B, K) int8: 1 present, -1 absent, 0 unknown."""
     rows: Tensor
@@ -124,6 +125,9 @@ class Problem(NamedTuple):
     """Number of passes over the unlabelled pool in the run; 0 for a method that does not use it."""
     steps: int = 1 << 20
     """Total number of steps; the default is that of the papers on CIFAR-10."""
+    boxes: Tensor | None = None
+    """(num_images, 4) boxes x0, y0, x1, y1 that another run found, as fractions of the image, for a method with
+    :class:`~fewlabels.methods.given_boxes.GivenBoxesParameters`; None where it makes its own."""
 
 
 class Network(NamedTuple):
@@ -239,6 +243,11 @@ class Method(nn.Module, ABC):
     def network(cls, parameters: Any) -> Network:
         """Return the requirements on the network for these parameters."""
         return Network()
+
+    @classmethod
+    def views_of_labelled(cls, parameters: Any) -> tuple[str, ...]:
+        """Return the names of the labelled views for these parameters."""
+        return cls.labelled_views
 
     @property
     def rounds(self) -> int:

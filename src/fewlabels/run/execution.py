@@ -12,6 +12,7 @@ from fewlabels.run.assemble import assemble
 from fewlabels.run.choose_method import Chosen, choose_method, stored_choice
 from fewlabels.run.estimate import estimate_seconds
 from fewlabels.run.finish import finish
+from fewlabels.run.generator import read_generator, stored_generator
 from fewlabels.run.plan import Plan, make_plan
 from fewlabels.run.prepare import prepare
 from fewlabels.run.request import Request
@@ -55,8 +56,10 @@ def execute(request: Request, resume: bool, say: Callable[[str], None], dataset:
     )
     plan = make_plan(chosen.options, task, dataset, device, threads, say)
     fabric = make_fabric(device, plan.precision, plan.method.has_unused_parameters)
-    experiment = prepare(plan, dataset, fabric.device, say)
-    config = describe_run(plan, record(fabric, threads, plan.times), chosen.choice)
+    begun = resume and checkpoint.exists(out / "checkpoint")
+    generator = stored_generator(out, len(dataset)) if begun else read_generator(plan, dataset, fabric.device)
+    experiment = prepare(plan, dataset, fabric.device, say, generator)
+    config = describe_run(plan, record(fabric, threads, plan.times), chosen.choice, generator)
     progress = Progress(plan.settings.steps, say, quiet=not fabric.is_global_zero)
     for note in (*experiment.notes, *experiment.weights_notes):
         progress.say(f"note: {note}")

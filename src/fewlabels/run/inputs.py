@@ -19,10 +19,15 @@ MEMORY_OF_PIXELS = 2 * 2**30
 """Bytes of decoded images to keep at once; where there are more, they are decoded when they are needed."""
 
 
-def model_inputs(saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor) -> Iterator[Tensor]:
-    """Give batches (b, C, H, W) of the rows (n,) int64, without augmentation, normalised for the model."""
+def model_inputs(
+    saved: SavedModel, dataset: Dataset, device: torch.device, rows: Tensor, memory: int = MEMORY_OF_PIXELS
+) -> Iterator[Tensor]:
+    """Give batches (b, C, H, W) of the rows (n,) int64, without augmentation, normalised for the model.
+
+    ``memory`` is the number of bytes for decoded images; 0 decodes these rows alone, else all of the data set may be.
+    """
     spec = saved.spec
-    store = open_store(dataset, spec.image_size, spec.channels, device, MEMORY_OF_PIXELS, 0)
+    store = open_store(dataset, spec.image_size, spec.channels, device, memory, 0)
     return Images(store, Normalize(spec.mean, spec.std).to(device)).plain(rows)
 
 

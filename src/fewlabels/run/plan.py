@@ -77,15 +77,16 @@ def make_plan(
     channels = image_channels(settings, dataset)
     weights = resolve_weights(settings.backbone, settings.weights, channels, settings.image_size)
     spec = _timed_spec(settings, network, channels, weights.pad_type)
-    workload = make_workload(settings, spec, method, unlabelled_ratio(method, parameters))
+    workload = make_workload(settings, spec, method, parameters)
     precision, times = choose_precision(workload, device, options.precision, options.layout, say)
     settings = replace(settings, precision=precision.name, layout=precision.layout, engine=engine)
     return Plan(settings, task, method, parameters, network, weights, device, precision, times, workload)
 
 
-def make_workload(settings: Settings, spec: ModelSpec, method: type[Method], mu: int) -> Workload:
+def make_workload(settings: Settings, spec: ModelSpec, method: type[Method], parameters: Parameters) -> Workload:
     """Describe what the network of a run computes in a step."""
-    views = len(method.labelled_views) + mu * len(method.unlabelled_views)
+    unlabelled = unlabelled_ratio(method, parameters) * len(method.unlabelled_views)
+    views = len(method.views_of_labelled(parameters)) + unlabelled
     return Workload(
         spec,
         frozen=settings.freeze,

@@ -19,13 +19,15 @@ from fewlabels.randomness import key_of, permutation
 from fewlabels.run.choose_engine import make_engine
 from fewlabels.run.plan import Plan, image_channels
 from fewlabels.training.experiment import Experiment
+from fewlabels.training.generator import Generator
 from fewlabels.training.images import Images
 from fewlabels.training.trunk import Views, choose_trunk
 
 
 def prepare(
-    plan: Plan, dataset: Dataset, device: torch.device, say: Callable[[str], None] = lambda _: None
-) -> Experiment:
+    plan: Plan, dataset: Dataset, device: torch.device, say: Callable[[str], None] = lambda _: None,
+    generator: Generator | None = None,
+) -> Experiment:  # fmt: skip
     """Build everything.
 
     Args:
@@ -33,6 +35,7 @@ def prepare(
         dataset: the images and their labels.
         device: that of this process.
         say: receives one line of text where the engine of the plan can't be used after all.
+        generator: has the boxes that the method learns.
 
     Raises:
         UserError: where the method can't learn from these labels, or weights do not fit.
@@ -40,7 +43,7 @@ def prepare(
     settings = plan.settings
     split = plan.task.draw(dataset, settings, plan.method)
     images, spec, model, notes = prepare_network(plan, dataset, device)
-    method = plan.method(model, plan.parameters, describe_problem(plan, dataset, split))
+    method = plan.method(model, plan.parameters, describe_problem(plan, dataset, split, generator))
     if plan.precision.channels_last:
         method = method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     method = method.to(device)
@@ -55,8 +58,9 @@ def prepare(
         method,
         make_views(plan),
         trunk,
-        (*dataset.notes, *limits),
+        (*dataset.notes, *limits, *([generator.origin.note] if generator else [])),
         notes,
+        generator.origin if generator else None,
     )
 
 
@@ -90,7 +94,7 @@ def make_views(plan: Plan) -> Views:
     names = {"weak": settings.weak, "strong": settings.strong}
     labelled, unlabelled = (
         tuple((name, make_view(names.get(name, name), settings.flip)) for name in asked)
-        for asked in (plan.method.labelled_views, plan.method.unlabelled_views)
+        for asked in (plan.method.views_of_labelled(plan.parameters), plan.method.unlabelled_views)
     )
     return Views(labelled, unlabelled, settings.flip, settings.seed)
 
@@ -127,12 +131,13 @@ def make_model_spec(plan: Plan, dataset: Dataset, store: Store, weights: Weights
     )  # fmt: skip
 
 
-def describe_problem(plan: Plan, dataset: Dataset, split: LabelSplit) -> Problem:
+def describe_problem(plan: Plan, dataset: Dataset, split: LabelSplit, generator: Generator | None = None) -> Problem:
     """Collect what the method is told about the data."""
     settings = plan.settings
     seen = settings.steps * settings.batch_size * plan.mu
     epochs = seen / max(1, len(split.pool))
-    return Problem(len(dataset.classes), len(dataset), len(split.labelled), epochs, settings.steps)
+    boxes = generator.boxes if generator else None
+    return Problem(len(dataset.classes), len(dataset), len(split.labelled), epochs, settings.steps, boxes)
 
 
 def _free_memory() -> float:

@@ -12,10 +12,12 @@ from fewlabels.errors import UserError
 from fewlabels.files import write_text
 from fewlabels.methods.catalogue import AUTO, TASKS, convert, load_method
 from fewlabels.options import TrainOptions, flag, option_names, read_config
+from fewlabels.run.generator import RECORD
 from fewlabels.run.ledger import check_same_split, write_ledger
 from fewlabels.run.plan import Plan
 from fewlabels.tasks.task import Task
 from fewlabels.training.experiment import Experiment
+from fewlabels.training.generator import Generator
 
 _MOVABLE = ("out", "root", "data", "labels", "boxes", "labelled_from", "workers", "memory", "time")
 """Options that a resumed run may change: where files are stored, what does not affect the numbers, and the time, which
@@ -67,14 +69,18 @@ def _asked(options: TrainOptions, stored: TrainOptions) -> Iterator[tuple[str, A
         yield f"--method.{name}", convert(name, value, kinds[name]), stored.parameters.get(name)
 
 
-def describe_run(plan: Plan, versions: dict[str, Any], choice: Choice | None) -> dict[str, Any]:
+def describe_run(
+    plan: Plan, versions: dict[str, Any], choice: Choice | None, generator: Generator | None = None
+) -> dict[str, Any]:
     """Collect what config.yaml holds: every option and hyper-parameter with its final value, and the record.
 
-    The record has the versions and, if the method was chosen by ``auto``, how.
+    The record has the versions and, if the method was chosen by ``auto``, how; and the run whose boxes it learns.
     """
     config = {f.name: getattr(plan.settings, f.name) for f in fields(TrainOptions)}
     config["parameters"] = {f.name: getattr(plan.parameters, f.name) for f in fields(plan.parameters)}
-    return {**config, "record": versions | ({} if choice is None else {AUTO: choice.to_dict()})}
+    chosen = {} if choice is None else {AUTO: choice.to_dict()}
+    learned = {} if generator is None else {RECORD: generator.origin.to_dict()}
+    return {**config, "record": versions | chosen | learned}
 
 
 def open_folder(out: Path, config: dict[str, Any], task: Task, experiment: Experiment, resume: bool) -> None:

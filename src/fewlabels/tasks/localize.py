@@ -13,14 +13,16 @@ from fewlabels.auto.choice import Choice
 from fewlabels.auto.evidence import trained_choice, without_weights
 from fewlabels.auto.heads import HEADS
 from fewlabels.auto.request import AutoRequest
-from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.dataset import TRAIN, UNLABELLED, Dataset
 from fewlabels.data.pixels.frames import frames
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
 from fewlabels.errors import UserError
 from fewlabels.evaluation.classification_monitor import ClassificationMonitor
+from fewlabels.evaluation.flip_agreement import flip_agreement, mirrored_rows
 from fewlabels.evaluation.localization import (
     best_iou,
+    iou,
     kept_by_confidence,
     localization_metrics,
     max_box_accuracy,
@@ -42,6 +44,7 @@ from fewlabels.report.pick.localize import localize_content
 from fewlabels.tasks.classify import Classify
 from fewlabels.tasks.task import FoundLabel, LedgerRow, PredictionTable
 from fewlabels.training.experiment import Experiment
+from fewlabels.training.generator import Origin
 from fewlabels.training.trunk import Plain
 
 CORNERS = ("x0", "y0", "x1", "y1")
@@ -149,12 +152,31 @@ class Localize(Classify):
         metrics = super().metrics(experiment, outcome)
         if (found := outcome.predictions.boxes) is not None:
             metrics["boxes"] = {"mean_area": mean_area(found), "num_images": len(found)}
+            if experiment.origin is not None:
+                metrics["generator"] = self._compare_with_generator(experiment, experiment.origin, outcome, found)
         boxes = self.true_boxes(experiment.dataset, experiment.settings)
         for name, rows in (("test", experiment.split.test), ("val", experiment.split.val)):
             known = rows[experiment.dataset.labels[rows] != UNLABELLED]
             if boxes is not None and len(known):
                 metrics[name] = self._judge_rows(outcome.model, experiment.dataset, outcome.plain, known, boxes)
         return metrics
+
+    def _compare_with_generator(
+        self, experiment: Experiment, origin: Origin, outcome: Outcome, found: Tensor
+    ) -> dict[str, Any]:
+        """Compare the boxes (N, 4) with those that the method learned, on training images and without true boxes."""
+        assert isinstance(outcome.model, Localizer)
+        train, some = torch.from_numpy(experiment.dataset.rows(TRAIN)), mirrored_rows(experiment.dataset)
+        learned = experiment.method.get_buffer("boxes").cpu()
+        return {
+            "run": origin.run,
+            "method": origin.method,
+            "mean_iou": float(iou(found[train], learned[train]).mean()),
+            "num_images": len(train),
+            "flip_iou": flip_agreement(outcome.model, outcome.plain(some)),
+            "generator_flip_iou": origin.flip_iou,
+            "num_mirrored": len(some),
+        }
 
     def _judge_rows(
         self, model: Classifier, dataset: Dataset, plain: Plain, rows: np.ndarray, boxes: TrueBoxes | None

@@ -58,6 +58,11 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def exists(folder: Path) -> bool:
+    """Return whether there is a checkpoint to load."""
+    return any(folder.glob("step-*"))
+
+
 def load(folder: Path) -> Checkpoint | None:
     """The newest checkpoint, or None where there is none.
 

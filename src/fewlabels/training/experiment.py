@@ -7,6 +7,7 @@ from fewlabels.data.split import LabelSplit
 from fewlabels.methods.method import Method
 from fewlabels.models.build import ModelSpec
 from fewlabels.options import Settings
+from fewlabels.training.generator import Origin
 from fewlabels.training.images import Images
 from fewlabels.training.trunk import Trunk, Views
 
@@ -27,6 +28,8 @@ class Experiment:
     """What the user should know about the data and the run."""
     weights_notes: tuple[str, ...]
     """Where the first weights of the network come from, and what of them is used."""
+    origin: Origin | None = None
+    """The run whose boxes the method learns; None if it makes its own or has none."""
 
     @property
     def mu(self) -> int:

@@ -162,15 +162,16 @@ def choose_trunk(
         pool: images of the unlabelled pool.
     """
     kind = type(method)
+    labelled, unlabelled = kind.views_of_labelled(method.p), kind.unlabelled_views
     if not settings.freeze or kind.frozen_trunk == "pixels":
         return PixelTrunk(images, settings.freeze), []
     if kind.frozen_trunk == "features":
-        if fits(method.model, images, num_images, len({*kind.labelled_views, *kind.unlabelled_views})):
+        if fits(method.model, images, num_images, len({*labelled, *unlabelled})):
             return FeatureTrunk(method.model, images, num_images), []
         return PixelTrunk(images, True), [
             "the features of so many images do not fit in memory: every step passes through the backbone, which is slow"
         ]
-    viewed = len(kind.labelled_views) * num_labelled + len(kind.unlabelled_views) * pool
+    viewed = len(labelled) * num_labelled + len(unlabelled) * pool
     if remembers_all(method.model, images, num_images, viewed):
         return MapTrunk(images, ceil(FEW_VIEWS * num_labelled / settings.batch_size)), []
     return MapTrunk(images), [

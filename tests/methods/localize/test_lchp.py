@@ -64,11 +64,11 @@ class Says(nn.Module):
         return self.logits.expand(len(x), -1)
 
 
-def make(classifier: Classifier, locator: Classifier | None, **values: Any) -> LCHP:
+def make(classifier: Classifier, locator: Classifier | None, boxes: Tensor | None = None, **values: Any) -> LCHP:
     parameters = LCHPParameters(**values)
     rule = LCHP.network(parameters).boxes
     assert rule is not None
-    return LCHP(Localizer(classifier, locator, rule), parameters, Problem(2, 8, 8, 0)).train()
+    return LCHP(Localizer(classifier, locator, rule), parameters, Problem(2, 8, 8, 0, boxes=boxes)).train()
 
 
 def small(**values: Any) -> LCHP:
@@ -147,6 +147,28 @@ def test_pseudo_boxes_come_from_the_averaged_classifier(monkeypatch: pytest.Monk
     terms["regression"].backward()
     assert all(weight.grad is None for weight in method.model.classifier.parameters())
     assert all(weight.grad is not None for weight in method.locator.parameters())
+
+
+def test_given_boxes_are_learned_on_the_image_without_augmentation() -> None:
+    """Rows 0 and 5 have other boxes; the localiser says the mean of its image, which is 1 for the plain one."""
+    boxes = torch.arange(32).reshape(8, 4) / 40
+
+    class Mean(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 0.5 * x.mean((1, 2, 3))[:, None].expand(-1, 4)
+
+    method = make(Fixed(Says(0.0, 1.0)), Fixed(Mean(), 4), boxes, generator="runs/found", stage="initialise")
+    weak, rows = torch.zeros(2, 1, SIDE, SIDE), torch.tensor([0, 5])
+    method.pseudo_boxes = lambda x: PseudoBoxes(0 * boxes[rows], 0 * boxes[rows], x)
+    labelled = Labelled((weak, torch.ones(2, 1, SIDE, SIDE)), rows % 2, rows)
+    found = method.losses(Batch(labelled, Unlabelled((), rows[:0]), 5, 0.5, Draws(3, rows), 0)).terms["regression"]
+    torch.testing.assert_close(found, 20 * (boxes[rows] - 0.5).square().mean())
+
+
+def test_only_given_boxes_need_the_plain_image() -> None:
+    assert LCHP.views_of_labelled(LCHPParameters()) == ("weak",)
+    assert LCHP.views_of_labelled(LCHPParameters(generator="")) == ("weak",)
+    assert LCHP.views_of_labelled(LCHPParameters(generator="runs/found")) == ("weak", "identity")
 
 
 def test_the_average_is_updated_and_not_trained() -> None:

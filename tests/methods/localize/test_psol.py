@@ -63,7 +63,7 @@ class MapPool(NamedTuple):
         return thing_maps()
 
 
-def make(**values: object) -> PSOL:
+def make(boxes: Tensor | None = None, **values: object) -> PSOL:
     class Pooled(nn.Module):
         def forward_features(self, x: Tensor) -> Tensor:
             return x
@@ -77,7 +77,7 @@ def make(**values: object) -> PSOL:
     rule = PSOL.network(parameters).boxes
     assert rule is not None
     model = Localizer(SingleClassifier(Pooled(), nn.Linear(1, 2), 1, 2), SingleClassifier(Pooled(), halves, 1, 4), rule)
-    return PSOL(model, parameters, Problem(2, 10, 6, 0))
+    return PSOL(model, parameters, Problem(2, 10, 6, 0, boxes=boxes))
 
 
 def batch(number: int) -> Batch:
@@ -92,6 +92,14 @@ def test_boxes_are_found_per_class_and_learned_per_image() -> None:
     torch.testing.assert_close(method.boxes[torch.tensor([2, 4, 6])], FRACTIONS)
     torch.testing.assert_close(method.boxes[0], torch.tensor([0.0, 0, 1, 1]))
     expected = 50 * (torch.stack([FRACTIONS[0], FRACTIONS[2]]) - 0.5).square().mean()
+    torch.testing.assert_close(method.losses(batch(0)).terms["regression"], expected)
+
+
+def test_given_boxes_are_learned_and_none_are_computed() -> None:
+    boxes = torch.arange(40).reshape(10, 4) / 40
+    method = make(boxes, generator="runs/found")
+    method.start_round(0, cast(Pool, None))
+    expected = 50 * (boxes[torch.tensor([2, 7])] - 0.5).square().mean()
     torch.testing.assert_close(method.losses(batch(0)).terms["regression"], expected)
 
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
 from fewlabels.augment import box_aware
+from fewlabels.errors import UserError
+from fewlabels.methods.given_boxes import GivenBoxesParameters
 from fewlabels.methods.localizing import LocalizingMethod
-from fewlabels.methods.method import Batch, Losses, Network, Parameters, Pool, Problem, parameter
+from fewlabels.methods.method import Batch, Losses, Network, Pool, Problem, parameter
 from fewlabels.models.averaging import WeightAverage
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import evaluating
@@ -21,7 +23,7 @@ from fewlabels.models.maps.regions import PseudoBoxes, crop_and_resize, has_area
 
 
 @dataclass(frozen=True)
-class LCHPParameters(Parameters):
+class LCHPParameters(GivenBoxesParameters):
     """Defaults of Sec. 4.1 for CUB-200-2011; Tiny-ImageNet has delta 0.8."""
 
     stage: Literal["refine", "initialise", "pseudo-label"] = parameter(
@@ -67,13 +69,28 @@ class LCHPParameters(Parameters):
     translation: bool = parameter(True, "strong view: crop or pad each side by up to 25 % (Table 6)")
     flipping: bool = parameter(True, "strong view: flip horizontally and vertically (Table 6)")
 
+    def validate(self, num_classes: int) -> None:
+        """Check that there is a network that can learn the boxes of another run.
+
+        Raises:
+            UserError: if there is none.
+        """
+        if self.given and self.stage == "pseudo-label":
+            raise UserError(
+                "--method.stage pseudo-label trains no network on boxes; give another stage, or leave "
+                "--method.generator out"
+            )
+
 
 class LCHP(LocalizingMethod):
     """Two stages: initialisation (LCHP-I) and refinement (LCHP-R).
 
     Initialisation: an averaged classifier gives a box around the most discriminative region and, with that region
     erased, a second one. The union of both is the target of the localiser, and the classifier is trained on both images
-    (Algorithm 1). Refinement: only the localiser is trained, on its own confident boxes, moved with their images.
+    (Algorithm 1). With ``--method.generator`` the target is the box of another run instead. It belongs to the image
+    without augmentation, so the localiser sees this one; the classifier is trained as before.
+
+    Refinement: only the localiser is trained, on its own confident boxes, moved with their images (Eq. 4 to 6).
 
     Batch statistics are updated in the initialisation, in one pass of each network, and are fixed in the refinement,
     because strong views, scaled and with black borders, differ from test images. The paper does not mention this; fixed
@@ -93,9 +110,13 @@ class LCHP(LocalizingMethod):
     reset_each_round = "optimiser"
     model: Localizer
     p: LCHPParameters
+    boxes: Tensor | None
+    """(N, 4), the box of each row of the data set, from another run; None if the pseudo boxes are the method's own."""
 
     def __init__(self, model: Localizer, parameters: LCHPParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
+        assert parameters.given == (problem.boxes is not None)
+        self.register_buffer("boxes", problem.boxes)
         self.generator = WeightAverage(model.classifier, parameters.momentum, ramp=False)
         kept = parameters.teacher == "frozen" and model.locator is not None
         self.initialised = WeightAverage(self.locator, 0.0) if kept else None
@@ -108,10 +129,15 @@ class LCHP(LocalizingMethod):
             return Network(boxes=boxes, fine_map=True)
         return Network("bilinear-attention", attention_maps=parameters.attention_maps, boxes=boxes, fine_map=True)
 
+    @classmethod
+    def views_of_labelled(cls, parameters: LCHPParameters) -> tuple[str, ...]:
+        """Return the view of the classifier; and the plain image, if boxes are given, which belong to it."""
+        return (*cls.labelled_views, "identity") if parameters.given else cls.labelled_views
+
     @property
     def pseudo_rule(self) -> BoxRule | None:
         """The rule that gives the pseudo boxes of the initialisation; None if no network is trained on them."""
-        return None if self.p.stage == "pseudo-label" else _rule(self.p)
+        return None if self.p.given or self.p.stage == "pseudo-label" else _rule(self.p)
 
     @property
     def rounds(self) -> int:
@@ -153,7 +179,8 @@ class LCHP(LocalizingMethod):
         # one pass over both: half of the sum of the two mean cross-entropies is the mean over all images
         terms = {"classification": cross_entropy(self.model.classifier(torch.cat([x, found.erased])), labels.repeat(2))}
         if self.p.stage != "pseudo-label":
-            terms["regression"] = self.p.alpha * mse_loss(self.locator(x).float(), found.boxes)
+            target = found.boxes if self.boxes is None else self.boxes[batch.labelled.rows]
+            terms["regression"] = self.p.alpha * mse_loss(self.locator(batch.labelled.views[-1]).float(), target)
         return Losses(terms)
 
     def pseudo_boxes(self, x: Tensor) -> PseudoBoxes:

@@ -8,15 +8,17 @@ from scipy.linalg import eigh
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss
 
+from fewlabels.errors import UserError
+from fewlabels.methods.given_boxes import GivenBoxesParameters
 from fewlabels.methods.localizing import LocalizingMethod
-from fewlabels.methods.method import Batch, Losses, Network, Parameters, Pool, Problem, parameter
+from fewlabels.methods.method import Batch, Losses, Network, Pool, Problem, parameter
 from fewlabels.models.localizer import Localizer
 from fewlabels.models.maps.box_rule import BoxRule
 from fewlabels.models.maps.regions import boxes_around, largest_component
 
 
 @dataclass(frozen=True)
-class PSOLParameters(Parameters):
+class PSOLParameters(GivenBoxesParameters):
     """Defaults of the authors' code (tzzcl/PSOL)."""
 
     weight: float = parameter(50.0, "lambda: weight of the box loss (authors' code)", least=0)
@@ -26,13 +28,23 @@ class PSOLParameters(Parameters):
         "weights, those of the classifier after half of the run, with the boxes learned in the second half",
     )
 
+    def validate(self, num_classes: int) -> None:
+        """Check that the boxes have one source.
+
+        Raises:
+            UserError: if they have two.
+        """
+        if self.given and self.features == "trained":
+            raise UserError("--method.features trained is for PSOL's own boxes; leave it or --method.generator out")
+
 
 class PSOL(LocalizingMethod):
     """A classifier, and a separate network that regresses the boxes found by deep descriptor transformation.
 
     Boxes are x0, y0, x1, y1; the paper's are a corner and two sides. They belong to the images without augmentation,
-    so the second network sees these and the classifier weak views. Batch statistics of each network are updated in its
-    one pass. See docs/papers/baselines.md, psol.
+    so the second network sees these and the classifier weak views. With ``--method.generator`` they come from another
+    run, and none are computed. Batch statistics of each network are updated in its one pass. See
+    docs/papers/baselines.md, psol.
     """
 
     title = "PSOL"
@@ -49,11 +61,14 @@ class PSOL(LocalizingMethod):
     model: Localizer
     p: PSOLParameters
     boxes: Tensor
-    """(N, 4), the box of each row of the data set, as fractions; the whole image for rows without a label."""
+    """(N, 4), the box of each row of the data set, as fractions. The whole image for rows without a label, unless the
+    boxes come from another run."""
 
     def __init__(self, model: Localizer, parameters: PSOLParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
-        self.register_buffer("boxes", torch.tensor([0.0, 0, 1, 1]).repeat(problem.num_images, 1))
+        assert parameters.given == (problem.boxes is not None)
+        whole = torch.tensor([0.0, 0, 1, 1]).repeat(problem.num_images, 1)
+        self.register_buffer("boxes", whole if problem.boxes is None else problem.boxes)
 
     @classmethod
     def network(cls, parameters: PSOLParameters) -> Network:
@@ -66,8 +81,8 @@ class PSOL(LocalizingMethod):
         return 1 if self.p.features == "initial" else 2
 
     def start_round(self, number: int, pool: Pool) -> None:
-        """Find the boxes of each class, before the round in which they are learned."""
-        if number + 1 < self.rounds:
+        """Find the boxes of each class, unless they are given, before the round in which they are learned."""
+        if self.p.given or number + 1 < self.rounds:
             return
         for k in range(self.num_classes):
             rows = pool.labelled_rows[pool.labels == k]

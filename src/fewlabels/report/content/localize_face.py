@@ -65,8 +65,9 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
             for name in _SPLITS
             if (row := metrics.get(name) or {}).get("gt_known") is not None
         ]
-        large = [] if lines else [f"note: {note}" for note in [_large_boxes(metrics)] if note]
-        return [*lines, *super().verdict(metrics), *large]
+        large = [] if lines else [_large_boxes(metrics)]
+        notes = [f"note: {note}" for note in [*large, _less_stable(metrics)] if note]
+        return [*lines, *_likeness(metrics), *super().verdict(metrics), *notes]
 
     @property
     def boxes(self) -> Evidence | None:
@@ -107,9 +108,9 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
         return " ".join([*sentences, *([VALIDATION_ONLY] if boxes.split == "val" else [])])
 
     def limitations(self) -> Sequence[str | None]:
-        """Return the notes of ``classify``, and one on boxes that are no better than a trivial one, or may be."""
+        """Return the notes of ``classify``, and on boxes that are no better, or may be, than trivial or given ones."""
         suspect = self._no_better_than_centred() if self.boxes else _large_boxes(self.run.metrics)
-        return [*super().limitations(), suspect]
+        return [*super().limitations(), suspect, _less_stable(self.run.metrics)]
 
     def _no_better_than_centred(self) -> str | None:
         centred = self.own.boxing.centred if self.own.boxing else None
@@ -125,12 +126,12 @@ class LocalizeFace(ClassifyFace[LocalizeContent]):
         return [*super().compared_figures(), *([GT_KNOWN, TOP1] if self.boxes else [])]
 
     def figures(self) -> list[Block]:
-        """Return a table of boxes and one of classes."""
+        """Return a table of boxes, how much they are like those that were learned, and a table of classes."""
         counted = ("images with a true box", "num_boxed")
         table = figures_table("Boxes", self.run.metrics, _SPLITS, _FIGURES, counted)
-        if table is None:
-            return super().figures()
-        return [table, Paragraph(_FIGURES_EXPLAINED), *super().figures()]
+        boxes = [] if table is None else [table, Paragraph(_FIGURES_EXPLAINED)]
+        learned = [Paragraph(f"{line}.") for line in _likeness(self.run.metrics)]
+        return [*boxes, *learned, *super().figures()]
 
     def plots(self) -> Sequence[Plot]:
         """Return the plots of ``classify`` without the share kept, which is one of boxes here."""
@@ -178,6 +179,36 @@ def _large_boxes(metrics: Mapping[str, Figures]) -> str | None:
     return (
         f"The boxes cover {percent(area)} of their images on average. Unless the objects are that large, the boxes do "
         "not follow them: look at the pictures in the report before you use the boxes."
+    )
+
+
+def _learned(metrics: Mapping[str, Figures]) -> Figures | None:
+    """Return the figures of boxes that were learned from another run; None without such a run, or if one is missing."""
+    row = metrics.get("generator") or {}
+    compared = all(isinstance(row.get(name), float) for name in ("mean_iou", "flip_iou", "generator_flip_iou"))
+    return row if compared and {"run", "method", "num_mirrored"} <= set(row) else None
+
+
+def _likeness(metrics: Mapping[str, Figures]) -> list[str]:
+    """Return how much the boxes are like those of the run that they were learned from; empty where there is none."""
+    if not (row := _learned(metrics)):
+        return []
+    return [
+        f"The boxes of training images have a mean IoU of {row['mean_iou']:.2f} with those of the run '{row['run']}' "
+        f"({row['method']}), from which they were learned; the mean IoU of boxes in images and in mirrored images is "
+        f"{row['flip_iou']:.2f}, that of this other run {row['generator_flip_iou']:.2f}"
+    ]
+
+
+def _less_stable(metrics: Mapping[str, Figures]) -> str | None:
+    """Return a note where boxes follow mirrored images less well than the boxes that they were learned from."""
+    row = _learned(metrics)
+    if not row or row["flip_iou"] >= row["generator_flip_iou"]:
+        return None
+    return (
+        f"The boxes of this run are less stable than those that it learned: in {row['num_mirrored']} mirrored training "
+        f"images their mean IoU with themselves is {row['flip_iou']:.2f}, and {row['generator_flip_iou']:.2f} in the "
+        f"run '{row['run']}'. Unless true boxes say otherwise, use the boxes of that run."
     )
 
 

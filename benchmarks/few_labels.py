@@ -7,8 +7,8 @@ appended to a file of JSON lines, and cells that are in the file are skipped::
     python benchmarks/few_labels.py --out few-labels.jsonl --table         # a table in Markdown
     python benchmarks/few_labels.py --out few-labels.jsonl --evidence      # rewrite src/fewlabels/auto/evidence.json
 
-DATA has the folders cub50 and tiny_imagenet20, each with annotations.csv. Features are those that a run with
-`--method linear-probe` computes, and are cached as its are.
+DATA has the folders cub50 and tiny_imagenet20, each with annotations.csv, and cifar10.npz. Features are those that a
+run with `--method linear-probe` computes, and are cached as its are.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from fewlabels.auto.cross_fitting import log_loss_at_best_temperature
 from fewlabels.auto.evidence import FILE, candidate_key
 from fewlabels.auto.heads import FOLDS, HEADS, Given, PoolFeatures, best_trial, try_heads
-from fewlabels.data.dataset import Dataset
+from fewlabels.data.dataset import TEST, TRAIN, ArrayImages, Dataset
 from fewlabels.data.split import draw_split
 from fewlabels.models.inference import features
 from fewlabels.options import TrainOptions
@@ -48,11 +48,13 @@ SETS: dict[str, dict[str, Any]] = {
         "weights": "imagenet",
         "backbone": "tf_efficientnet_lite0",
     },
+    "cifar10": {},
     "cub50, mobilenetv2": {"backbone": "mobilenetv2_100", "weights": "mobilenetv2_100_imagenet.safetensors"},
 }
 """Options of each data set that differ from the defaults; the folder is what stands before the comma."""
 POOL = 3000
 """Training images that are used, the first of a fixed order, so that a cell takes seconds."""
+CIFAR_TEST = 2000
 
 
 class Data(NamedTuple):
@@ -80,10 +82,20 @@ def read(name: str, root: Path, weights: Path) -> Data:
         data=str(folder), labels=str(folder / "annotations.csv"), method="linear-probe", task="classify", out="-",
         root=str(root), precision="fp32", layout="channels_last",
     ).replaced(changes)  # fmt: skip
-    dataset, device = task.read(options), pick_device("cpu")
+    dataset, device = cifar10(root) if name == "cifar10" else task.read(options), pick_device("cpu")
     experiment = prepare(make_plan(options, task, dataset, device, torch.get_num_threads(), print), dataset, device)
     found = features(experiment.method.model, experiment.trunk.plain(torch.arange(len(dataset))))
     return Data(dataset, found)
+
+
+def cifar10(root: Path) -> Dataset:
+    """Read the first training and test images of CIFAR-10."""
+    arrays = np.load(root / "cifar10.npz")
+    pixels = np.concatenate([arrays["x_train"][:POOL], arrays["x_test"][:CIFAR_TEST]])
+    labels = np.concatenate([arrays["y_train"][:POOL], arrays["y_test"][:CIFAR_TEST]]).astype(np.int64).ravel()
+    splits = np.repeat(np.array([TRAIN, TEST], np.int8), [POOL, CIFAR_TEST])
+    paths = tuple(map(str, range(len(labels))))
+    return Dataset("cifar10", tuple("0123456789"), paths, splits, labels, ArrayImages(pixels), "horizontal")
 
 
 def draw(data: Data, per_class: int, seed: int) -> Cell:

@@ -25,7 +25,7 @@ def test_every_option_a_page_names_exists(page: Path) -> None:
     options = {word for line in named for word in re.findall(r"--[a-z][a-z-]*", line)}
     known = {flag(name) for name in option_names()}
     known |= {"--config", "--resume", "--method", "--help", "--version", "--probabilities", "--split", "--format"}
-    known |= {"--map", "--no-freeze", "--accepted"}
+    known |= {"--map", "--no-freeze", "--accepted", "--min-confidence", "--count"}
     assert options <= known
 
 

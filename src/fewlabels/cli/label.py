@@ -18,6 +18,9 @@ def arguments(parser: Parser) -> None:
     """Add the run, the format, where to write, and where the data are now."""
     parser.add_argument("run", metavar="RUN", help="a run folder")
     parser.add_argument("--accepted", action="store_true", help="only labels that the method accepts")
+    parser.add_argument(
+        "--min-confidence", type=float, default=0.0, metavar="P", help="only labels with at least this confidence"
+    )
     parser.add_argument("--format", choices=FORMATS, default="csv", help="format of the file (default: csv)")
     parser.add_argument("--out", metavar="PATH", help="file or folder to write (default: the terminal)")
     add_places(parser)
@@ -29,7 +32,7 @@ def run(parser: Parser, argv: list[str]) -> None:
     _check(args)
     from fewlabels.exports.run_labels import read_run_labels
 
-    found = read_run_labels(Path(args.run), args.accepted)
+    found = read_run_labels(Path(args.run), args.accepted, args.min_confidence)
     found.check_format(args.format)
     if args.format == "folder":
         _write_folder(args, found)
@@ -66,6 +69,8 @@ def _check(args: Namespace) -> None:
     """Raise UserError for an option that the format does not use, and a place that can't be written."""
     from fewlabels.errors import UserError
 
+    if not 0 <= args.min_confidence <= 1:
+        raise UserError(f"--min-confidence must be from 0 to 1, and this is {args.min_confidence:g}")
     for name in PLACES:
         if args.format == "csv" and getattr(args, name) is not None:
             raise UserError(f"--{name} is for the other formats: csv needs only the ledger; leave it out")

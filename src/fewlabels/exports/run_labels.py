@@ -19,7 +19,7 @@ class RunLabels:
     """As in the run's ``config.yaml``."""
     task: Task
     training: list[LedgerRow]
-    """All rows of training images, or only those with an accepted label."""
+    """All rows of training images, or only those with an accepted or a confident label."""
 
     @property
     def rows(self) -> list[LedgerRow]:
@@ -44,12 +44,13 @@ class RunLabels:
             raise UserError(f"--format {name} can't hold the labels of --task {self.task.name}; give {others}")
 
 
-def read_run_labels(run: Path, accepted_only: bool = False) -> RunLabels:
+def read_run_labels(run: Path, accepted_only: bool = False, least: float = 0) -> RunLabels:
     """Read the ledger of a run.
 
     Args:
         run: a run folder.
         accepted_only: leave out the labels that the method does not accept.
+        least: leave out labels that no person gave and whose confidence is lower.
 
     Raises:
         UserError: if a file is missing or damaged, or the run is not finished.
@@ -61,4 +62,5 @@ def read_run_labels(run: Path, accepted_only: bool = False) -> RunLabels:
         raise UserError(f"{run} has no config.yaml, which names its task and its data; train the run again")
     options = TrainOptions().replaced(read_config(run / "config.yaml"))
     rows = [row for row in training if row["accepted"] == "1"] if accepted_only else training
+    rows = [row for row in rows if row["given"] or float(row["confidence"] or 0) >= least]
     return RunLabels(run, options, load_task(options.task or "classify"), rows)

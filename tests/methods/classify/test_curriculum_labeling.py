@@ -10,8 +10,13 @@ from safetensors.torch import load_file
 from tests.methods.linear import batch, identity_model
 from tests.tiny import tiny_options, write_tiny
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
-from fewlabels.methods.classify.curriculum_labeling import CurriculumLabeling, CurriculumLabelingParameters
+from fewlabels.methods.classify.curriculum_labeling import (
+    CurriculumLabeling,
+    CurriculumLabelingParameters,
+    class_weights,
+)
 from fewlabels.methods.method import Problem
 from fewlabels.models.classifier import Classifier
 from fewlabels.models.inference import probabilities
@@ -89,27 +94,45 @@ def test_labels_come_from_the_average_of_the_previous_round_and_replace_earlier_
     assert torch.equal(made.pseudo.labels[OTHERS], 1 - before)
 
 
-def test_the_loss_is_the_mean_over_labelled_and_selected_images() -> None:
+def test_the_loss_is_the_mean_over_labelled_and_selected_images_weighted_by_class() -> None:
+    """Torch's own weighted mean, with the weights (N - n) / n of the authors' code."""
     made = method()
     made.start_round(1, pool(made.model))
     chosen = members(made)
-    labels = made.pseudo.labels[chosen].tolist()
+    labels = torch.tensor([0, 1, 0, *made.pseudo.labels[chosen].tolist()])
     labelled, views = torch.tensor([[1.0, 0], [0, 2], [0.5, 0]]), -FEATURES
     terms, kept = made(batch(labelled, [0, 1, 0], [views]))
-    z = np.concatenate([labelled.numpy(), views[chosen].numpy()]).astype(np.float64)
-    each = np.log(np.exp(z).sum(1)) - z[range(len(z)), [0, 1, 0, *labels]]
-    assert (terms["supervised"] + terms["unlabelled"]).item() == pytest.approx(each.mean(), abs=1e-6)
+    counts = labels.bincount(minlength=2).double()
+    assert counts[0] != counts[1]
+    logits = torch.cat([labelled, views[chosen]]).double()
+    expected = cross_entropy(logits, labels, weight=(len(labels) - counts) / counts)
+    assert (terms["supervised"] + terms["unlabelled"]).item() == pytest.approx(expected.item(), abs=1e-6)
     assert kept is not None
     assert kept.nonzero()[:, 0].tolist() == chosen
+
+
+def test_class_weights_by_hand() -> None:
+    """(4 - n) / n is 1, 3, 3 for 2, 1, 1 images, with a mean of 2 over the images; a missing class has none."""
+    assert class_weights(torch.tensor([2, 1, 0, 1])).tolist() == pytest.approx([0.5, 1.5, 0, 1.5])
+    assert class_weights(torch.tensor([0, 3])).tolist() == [0, 1]
 
 
 def test_the_weight_of_labelled_images_can_be_raised() -> None:
     """With 3 labelled images of weight 4 and 20 selected ones, the labelled part is 12/32 of the loss."""
     made = method(step=1.0, labelled_weight=4.0)
     made.start_round(1, pool(made.model))
+    made.class_weights.fill_(1)
     terms, _ = made(batch(torch.zeros(3, 2), [0, 1, 0], [torch.zeros(IMAGES, 2)]))
     assert terms["supervised"].item() == pytest.approx(12 / 32 * np.log(2), abs=1e-6)
     assert terms["unlabelled"].item() == pytest.approx(20 / 32 * np.log(2), abs=1e-6)
+
+
+def test_labelled_images_count_with_their_weight() -> None:
+    made = method(step=1.0, labelled_weight=4.0)
+    made.start_round(1, pool(made.model))
+    found = made.pseudo.labels[OTHERS].bincount(minlength=2)
+    first, second = 8 + int(found[0]), 4 + int(found[1])
+    assert made.class_weights.tolist() == pytest.approx([32 * second / first / 32, 32 * first / second / 32])
 
 
 def test_each_round_starts_from_the_initial_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

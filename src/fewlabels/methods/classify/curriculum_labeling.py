@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from fewlabels.methods.consistency import joint_logits
@@ -30,8 +31,8 @@ class CurriculumLabeling(Method):
 
     The first round uses the labels alone, each further round one more percentile. All rounds have the same length and
     start from the initial weights (6 rounds with the default step). The pseudo-labels come from the weight average; the
-    authors' code uses stochastic weight averaging. As there, all images are strongly augmented; mixup is left out, and
-    so are the class weights (docs/papers/baselines.md, A1).
+    authors' code uses stochastic weight averaging. As there, all images are strongly augmented, and classes are
+    weighted by :func:`class_weights`; mixup is left out (docs/papers/baselines.md, A1).
     """
 
     title = "Curriculum Labeling"
@@ -49,10 +50,13 @@ class CurriculumLabeling(Method):
     unlabelled_views = ("strong",)
     reset_each_round = "weights"
     p: CurriculumLabelingParameters
+    class_weights: Tensor
+    """(K,), of the images that the round trains on."""
 
     def __init__(self, model: Classifier, parameters: CurriculumLabelingParameters, problem: Problem) -> None:
         super().__init__(model, parameters, problem)
         self.pseudo = PseudoSet(problem)
+        self.register_buffer("class_weights", torch.ones(problem.num_classes))
 
     @property
     def rounds(self) -> int:
@@ -67,14 +71,35 @@ class CurriculumLabeling(Method):
         labels, confidence = predicted_labels(pool, pool.averaged, rows)
         taken = most_confident(confidence, number * self.p.step)
         self.pseudo.replace(pool, rows, labels, confidence * taken)
+        given, found = (torch.bincount(each, minlength=self.num_classes) for each in (pool.labels, labels[taken]))
+        self.class_weights.copy_(class_weights(self.p.labelled_weight * given.cpu() + found))
 
     def losses(self, batch: Batch) -> Losses:
-        """Return the cross-entropy over the union of the labelled and the selected images."""
+        """Return the weighted cross-entropy over the union of the labelled and the selected images."""
         (labelled,), (view,), rows = batch.labelled.views, batch.unlabelled.views, batch.unlabelled.rows
         logits, own_logits = joint_logits(self.model, labelled, view)
-        supervised = cross_entropy(logits, batch.labelled.labels)
-        ones = torch.ones_like(rows, dtype=torch.float32)
+        labels = batch.labelled.labels
+        supervised = (cross_entropy(logits, labels, reduction="none") * self.class_weights[labels]).mean()
+        weights = self.class_weights[self.pseudo.labels[rows]]
         return Losses(
-            self.pseudo.union_losses(supervised, own_logits, rows, ones, self.p.labelled_weight),
+            self.pseudo.union_losses(supervised, own_logits, rows, weights, self.p.labelled_weight),
             self.pseudo.member(rows),
         )
+
+
+def class_weights(counts: Tensor) -> Tensor:
+    """Return (N - n) / n for each class, scaled so that their mean over the N images is 1.
+
+    Without these weights the first selection, which favours the classes that are easy, starves the others for good.
+
+    Args:
+        counts: (K,) n, the images of each class in a round; a class without an image has weight 0.
+
+    Returns:
+        (K,) float32.
+    """
+    counts = counts.float()
+    total, present = counts.sum(), counts > 0
+    weights = torch.where(present, (total - counts) / counts.clamp_min(1e-12), 0.0)
+    mean = (weights * counts).sum() / total
+    return weights / mean if mean > 0 else present.float()

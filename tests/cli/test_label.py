@@ -332,6 +332,16 @@ def test_with_accepted_the_labels_that_the_method_does_not_accept_are_left_out(
     assert len([path for path in out.rglob("*") if path.is_file()]) == 8
 
 
+def test_with_min_confidence_uncertain_labels_are_left_out(call: Call, own_run: Path) -> None:
+    found = [row for row in training(own_run) if not row["given"]]
+    middle = sorted(float(row["confidence"]) for row in found)[len(found) // 2]
+    rows = rows_of(call("label", own_run, "--min-confidence", middle).out)
+    assert [row["path"] for row in rows] == [row["path"] for row in found if float(row["confidence"]) >= middle]
+    assert 0 < len(rows) < len(found)
+    error = call("label", own_run, "--min-confidence", 95).error
+    assert error == "--min-confidence must be from 0 to 1, and this is 95"
+
+
 def test_with_accepted_marks_are_left_out_one_by_one(call: Call, half: Path, tmp_path: Path) -> None:
     run = shutil.copytree(half, tmp_path / "run")
     unknown = [(row["path"], row["class"]) for row in training(run) if not row["given"]]

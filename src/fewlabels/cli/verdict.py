@@ -1,6 +1,7 @@
 """The last lines of ``fewlabels train``."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ def verdict(run: Path) -> str:
     metrics = _metrics(run / "metrics.json")
     lines = [*face_of(task).verdict(metrics), *_choice(metrics.get(AUTO), told="cross_fit" in metrics)]
     files = [f"{run / 'labels.csv'}: labels of all images", f"{run / 'report.html'}: report of the run"]
+    if metrics.get("train", {}).get("num_unlabelled"):
+        files.append(f"fewlabels next {shlex.quote(str(run))}: the images to label next")
     return "\n".join([*lines, *files]).replace(NBSP, " ")
 
 

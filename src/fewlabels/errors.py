@@ -8,6 +8,10 @@ class UserError(ValueError):
     """Wrong input. The command line prints the message on one line and exits with code 2."""
 
 
+class NoWeights(UserError):
+    """Pretrained weights are not on this machine and can't be downloaded."""
+
+
 class Interrupted(Exception):
     """Raised after SIGTERM or Ctrl-C, when the state is saved and ``--resume`` can continue."""
 

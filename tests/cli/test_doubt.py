@@ -10,7 +10,7 @@ from PIL import Image
 from tests.cli.conftest import FAST, NAMES, Call, write_digits
 
 from fewlabels.options import TrainOptions
-from fewlabels.review.doubted_run import as_probe
+from fewlabels.review.doubted_run import with_its_network
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +48,21 @@ def test_wrong_labels_and_copies_come_first(call: Call, mistaken: Path, tmp_path
     assert "images/unlabelled.png" not in by_path
 
 
+def test_labels_of_a_run_with_boxes_are_checked_too(call: Call, mistaken: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert call("train", mistaken, "--task", "localize", "--method", "cam", "--out", run, *FAST).code == 0
+    assert "looks the same as images/002.png" in call("doubt", run).out
+    assert len(call("next", run, "--count", 1).out.splitlines()) == 2
+
+
 def test_a_network_that_was_kept_fixed_gives_the_features() -> None:
     names = ("backbone", "weights", "image_size", "precision")
     run = TrainOptions(method="fixmatch", backbone="resnet18", weights="imagenet", image_size=96, precision="fp32")
-    fixed, trained = (as_probe(replace(run, freeze=freeze)) for freeze in (True, False))
+    fixed, trained = (with_its_network(replace(run, freeze=freeze)) for freeze in (True, False))
     assert [getattr(fixed, name) for name in names] == ["resnet18", "imagenet", 96, "fp32"]
     assert [getattr(trained, name) for name in names] == [None] * 4
-    assert fixed.method == trained.method == "linear-probe"
+    boxes = with_its_network(replace(run, freeze=True, task="localize"))
+    assert (boxes.backbone, boxes.image_size) == (None, None)
 
 
 def test_wrong_input(call: Call, trained: Path, unfinished: Path, tmp_path: Path) -> None:

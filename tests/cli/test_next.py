@@ -50,7 +50,7 @@ def test_label_studio_gets_tasks_without_a_prediction(call: Call, trained: Path)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--count", 0), "--count must be 1 or more, and this is 0"),
+        (("--count", 0), "--count must be from 1 to 5000, and this is 0"),
         (("--count", 25), "--count 25: {run} has 24 training images without a label; give a smaller number"),
         (("--task", "classify"), "{run} is a run, which has its task and its images; leave out --task, --skip-bad"),
         (("--format", "coco"), "--format can't be 'coco'; "),

@@ -14,7 +14,7 @@ from fewlabels.auto.choice import Choice
 from fewlabels.auto.request import AutoRequest, Tried
 from fewlabels.cli.verdict import verdict
 from fewlabels.data.dataset import PRESENT, TRAIN, UNLABELLED, ArrayImages, Dataset
-from fewlabels.errors import Interrupted, UserError
+from fewlabels.errors import Interrupted, NoWeights, UserError
 from fewlabels.run import execution
 from fewlabels.run.train import train
 from fewlabels.tasks.classify import Classify
@@ -157,7 +157,7 @@ def test_small_images_are_trained_on_where_a_pretrained_network_finds_no_objects
 
 def test_small_images_are_trained_on_where_there_are_no_pretrained_weights(root: Path) -> None:
     def prepared(name: str) -> Tried:
-        raise UserError("no weights")
+        raise NoWeights("no weights")
 
     said: list[str] = []
     assert request(root, True, said, prepared).method == "lchp"
@@ -180,7 +180,7 @@ def test_small_colour_images_are_tried_on_pretrained_features(root: Path, grey: 
 
 def test_small_colour_images_are_trained_on_where_there_are_no_pretrained_weights() -> None:
     def prepared(name: str) -> Tried:
-        raise UserError("no weights")
+        raise NoWeights("no weights")
 
     said: list[str] = []
     choice = Classify().choose(AutoRequest(True, False, trained=False, seed=0, prepare=prepared, say=said.append))

@@ -28,7 +28,10 @@ def test_a_probe_reads_features_of_a_pretrained_network_on_enlarged_pictures() -
     found = decide(asked, facts)
     assert (found.backbone, found.weights, found.image_size) == ("tf_efficientnet_lite0", "imagenet", 128)
     assert decide(replace(asked, weights="none"), facts).image_size == 28
-    assert decide(replace(asked, image_size=32), facts).image_size == 32
+    assert decide(replace(asked, weights="imagenet"), facts).backbone == "tf_efficientnet_lite0"
+    small = decide(replace(asked, image_size=32), facts)
+    assert (small.image_size, small.weights) == (32, "imagenet")
+    assert decide(asked, replace(facts, short_side=96)).image_size == 96
     assert decide(replace(asked, backbone="small_cnn"), facts).weights == "none"
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fewlabels.review.collection import Collection
 
 FORMATS = ("csv", "label-studio")
+MOST = 5000
 
 
 def arguments(parser: Parser) -> None:
@@ -34,8 +35,8 @@ def run(parser: Parser, argv: list[str]) -> None:
 
     args = parser.parse(argv)
     check_place(args.out)
-    if args.count < 1:
-        raise UserError(f"--count must be 1 or more, and this is {args.count}")
+    if not 1 <= args.count <= MOST:
+        raise UserError(f"--count must be from 1 to {MOST}, and this is {args.count}")
     found = _collect(args)
     left = len(found.candidates)
     if args.count > left:
@@ -74,8 +75,7 @@ def _collect(args: Namespace) -> "Collection":
     asked = TrainOptions(data=args.source, task=args.task, skip_bad=args.skip_bad, device=args.device, out="-")
     asked = asked.replaced(places)
     task = choose_task(asked)
-    method = "map-probe" if task == "localize" else "linear-probe"
-    return collect_data(asked.replaced({"method": method, "task": task}), task)
+    return collect_data(asked, task)
 
 
 def _text(args: Namespace, found: "Collection", rows: list[int]) -> str:

@@ -62,5 +62,6 @@ def read_run_labels(run: Path, accepted_only: bool = False, least: float = 0) ->
         raise UserError(f"{run} has no config.yaml, which names its task and its data; train the run again")
     options = TrainOptions().replaced(read_config(run / "config.yaml"))
     rows = [row for row in training if row["accepted"] == "1"] if accepted_only else training
-    rows = [row for row in rows if row["given"] or float(row["confidence"] or 0) >= least]
+    if least > 0:
+        rows = [row for row in rows if row["given"] or float(row["confidence"] or 0) >= least]
     return RunLabels(run, options, load_task(options.task or "classify"), rows)

@@ -10,7 +10,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, t
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from fewlabels.errors import UserError, nearest
+from fewlabels.errors import NoWeights, UserError, nearest
 
 _OURS = "fewlabels"
 _HUB_FILE = "model.safetensors"
@@ -64,14 +64,14 @@ def download(backbone: str, hub_id: str | None, instead: str = "") -> WeightFile
         UserError: where there are no weights or the download fails.
     """
     if not hub_id:
-        raise UserError(f"--weights imagenet: there are none for {backbone}; {_CHOICES}")
+        raise NoWeights(f"--weights imagenet: there are none for {backbone}; {_CHOICES}")
     cached = try_to_load_from_cache(hub_id, _HUB_FILE)
     if not isinstance(cached, str):
         try:
             get_hf_file_metadata(hf_hub_url(hub_id, _HUB_FILE), timeout=_TIMEOUT)
             cached = hf_hub_download(hub_id, _HUB_FILE)
         except Exception as error:  # the client's errors differ between versions
-            raise UserError(
+            raise NoWeights(
                 f"--weights imagenet: those of {backbone} can't be downloaded ({type(error).__name__}); "
                 f"{instead + ', ' if instead else ''}{_CHOICES}"
             ) from error
@@ -104,15 +104,15 @@ def _read(path: Path, named: str) -> WeightFile:
             header = _entries(file.metadata() or {})
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
     except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(
+        raise NoWeights(
             f"--weights {named} is not a complete safetensors file ({error}): download it again, or convert a pickle "
             "that you trust with safetensors.torch.save_file"
         ) from error
     for key, tensor in state.items():
         if tensor.dtype not in _DTYPES:
-            raise UserError(
+            raise NoWeights(
                 f"--weights {named}: '{key}' is {tensor.dtype}, which no backbone here uses: convert it to float32"
             )
         if not tensor.isfinite().all():
-            raise UserError(f"--weights {named}: '{key}' has values that are not finite: download the file again")
+            raise NoWeights(f"--weights {named}: '{key}' has values that are not finite: download the file again")
     return WeightFile(named, state, header)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fewlabels.augment.views import Normalize
-from fewlabels.data.dataset import TRAIN, Dataset
+from fewlabels.data.dataset import TRAIN, UNKNOWN, Dataset
 from fewlabels.data.pixels.store import open_store
 from fewlabels.exports.run_labels import RunLabels
 from fewlabels.exports.source_images import read_all_images, row_numbers
@@ -80,13 +80,15 @@ def collect_data(options: TrainOptions, task: str) -> Collection:
     """
     kind = load_task(task)
     dataset = kind.read(options)
-    kept = untrained_features(options, kind, dataset)
+    kept = untrained_features(options, dataset)
     train, known = dataset.rows(TRAIN), kind.known(dataset).numpy()
+    if dataset.labels.ndim == 2:  # marks, all of which a labelled image has
+        known = (dataset.labels != UNKNOWN).all(1)
     rows = train[known[train]], train[~known[train]]
     return Collection(dataset, kind, kept, *rows, np.ones(len(dataset)))
 
 
-def untrained_features(options: TrainOptions, task: Task, dataset: Dataset) -> np.ndarray:
+def untrained_features(options: TrainOptions, dataset: Dataset) -> np.ndarray:
     """Compute features that no label of the data set has shaped, (N, D) float32.
 
     They are those of the pretrained network of ``linear-probe``; for small grey images, which are unlike those that
@@ -98,14 +100,15 @@ def untrained_features(options: TrainOptions, task: Task, dataset: Dataset) -> n
     device, threads = pick_device(options.device), make_deterministic(options.threads)
     if is_grey(dataset) and short_side(dataset) <= SMALL:
         return pixel_features(dataset, short_side(dataset))
-    return pretrained_features(options, task, dataset, device, threads)
+    probe = options.replaced({"method": "linear-probe", "parameters": {}, "task": "classify"})  # for every task
+    return pretrained_features(probe, dataset, device, threads)
 
 
 def pretrained_features(
-    options: TrainOptions, task: Task, dataset: Dataset, device: torch.device, threads: int
-) -> np.ndarray:
+    options: TrainOptions, dataset: Dataset, device: torch.device, threads: int
+) -> np.ndarray:  # fmt: skip
     """Compute the features (N, D) float32 that a run of ``linear-probe`` with these options computes."""
-    plan = make_plan(options, task, dataset, device, threads, lambda _: None)
+    plan = make_plan(options, load_task("classify"), dataset, device, threads, lambda _: None)
     network = prepare_network(plan, dataset, device)
     model = network.model.to(device)
     if plan.precision.channels_last:

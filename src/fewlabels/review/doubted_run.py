@@ -42,7 +42,7 @@ def doubt_run(found: RunLabels, data: TrainOptions) -> tuple[list[tuple[str, ...
             f"{found.run}: doubt compares labels of the same class, and needs two of at least two classes; label more "
             "and train again"
         )
-    features = untrained_features(as_probe(data), found.task, dataset)
+    features = untrained_features(with_its_network(data), dataset)
     given = Given(np.flatnonzero(labels >= 0), labels[labels >= 0])
     thumbnails = pixel_features(dataset, THUMBNAIL)[training]
     doubts = doubted(features[training], thumbnails, given, len(dataset.classes))
@@ -57,9 +57,9 @@ def doubt_run(found: RunLabels, data: TrainOptions) -> tuple[list[tuple[str, ...
     return rows, len(given.labels)
 
 
-def as_probe(options: TrainOptions) -> TrainOptions:
-    """Return the options of a linear probe on the same images, with the network of the run where it was fixed."""
-    decided_again = ["steps", "statistics", "clip", "lr", "backbone_lr", "batch_size", "eval_every"]
-    if not options.freeze:
-        decided_again += ["freeze", "backbone", "weights", "image_size", "precision", "layout"]
-    return options.replaced({"method": "linear-probe", **dict.fromkeys(decided_again), "parameters": {}})
+def with_its_network(options: TrainOptions) -> TrainOptions:
+    """Return the options of a run with the network that it kept fixed, and with everything else decided again."""
+    again = ["steps", "statistics", "clip", "lr", "backbone_lr", "batch_size", "eval_every", "device"]
+    if not options.freeze or options.task == "localize":  # whose images are larger
+        again += ["freeze", "backbone", "weights", "image_size", "precision", "layout"]
+    return options.replaced(dict.fromkeys(again) | {"engine": "auto"})

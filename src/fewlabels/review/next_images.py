@@ -26,14 +26,14 @@ def choose_next(
         features: (N, D).
         labelled: (L,) int64 rows.
         candidates: (M,) int64 rows without a label. Of more than :data:`MOST`, as many are drawn.
-        count: at most M.
+        count: at most M and :data:`MOST`.
         uncertainty: (N,) float from 0 to 1.
 
     Returns:
         (count,) int64 rows, the most valuable first.
     """
     if len(candidates) > MOST:
-        drawn = permutation(key_of("next"), len(candidates)).numpy()[: max(MOST, count)]
+        drawn = permutation(key_of("next"), len(candidates)).numpy()[:MOST]
         candidates = candidates[np.sort(drawn)]
     unit = _centred_unit(features, np.union1d(candidates, labelled))
     similar = _similarity(unit[candidates], unit[candidates])

@@ -50,11 +50,11 @@ def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
     Raises:
         UserError: for steps, or training of the backbone, with a method that has neither.
     """
-    own = facts.short_side
-    if not facts.trains and options.weights is None and options.backbone is None:
-        own = max(own, ENLARGED)  # a probe needs pretrained features
-    side = options.image_size or facts.image_size or own
-    defaults = _small(facts, side) if side <= SMALL else _photographs(facts, side)
+    side = options.image_size or facts.image_size or facts.short_side
+    if _probes(options, facts):
+        defaults = _photographs(facts, max(facts.short_side, ENLARGED) if side <= SMALL else side)
+    else:
+        defaults = _small(facts, side) if side <= SMALL else _photographs(facts, side)
     pretrained = (options.weights or defaults["weights"]) != "none"
     defaults["backbone_lr"] = 0.003 if pretrained else options.lr or 0.03
     defaults["statistics"] = "fixed" if pretrained else "moving"
@@ -72,6 +72,11 @@ def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
     decided = replace(options, **{k: v for k, v in defaults.items() if getattr(options, k) is None})
     assert decided.steps is not None
     return decided if decided.eval_every else replace(decided, eval_every=max(1, decided.steps // 10))
+
+
+def _probes(options: TrainOptions, facts: DataFacts) -> bool:
+    """Return whether only a head is fitted, to features that have to be those of a pretrained network."""
+    return not facts.trains and options.weights in (None, "imagenet") and options.backbone is None
 
 
 def _small(facts: DataFacts, side: int) -> dict:

@@ -19,7 +19,7 @@ from fewlabels.data.labels.classes import CLASSES
 from fewlabels.data.read import read
 from fewlabels.data.split import LabelSplit, draw_split, split_names
 from fewlabels.data.true_boxes import TrueBoxes
-from fewlabels.errors import UserError
+from fewlabels.errors import NoWeights, UserError
 from fewlabels.evaluation.calibration import LEAST_VALIDATION, Calibration, fit_temperature
 from fewlabels.evaluation.classification import classification_metrics
 from fewlabels.evaluation.classification_monitor import ClassificationMonitor
@@ -80,10 +80,12 @@ class Classify(Task):
             return trained_choice(self.name, request.small)
         try:
             tried = request.prepare("linear-probe")
-        except UserError as error:
+        except NoWeights as error:
             if not request.small:
                 raise
             return without_weights(self.name, error, request.say)
+        if tried.experiment.settings.weights == "none":  # a backbone was named; its random features say little
+            return trained_choice(self.name, request.small)
         return self.choose_head(tried, request, HEADS)
 
     def choose_head(self, tried: Tried, request: AutoRequest, heads: tuple[Head, ...]) -> Choice:

@@ -17,7 +17,7 @@ from fewlabels.data.dataset import TRAIN, UNLABELLED, Dataset
 from fewlabels.data.pixels.frames import frames
 from fewlabels.data.split import LabelSplit
 from fewlabels.data.true_boxes import TrueBoxes, read_boxes
-from fewlabels.errors import UserError
+from fewlabels.errors import NoWeights, UserError
 from fewlabels.evaluation.classification_monitor import ClassificationMonitor
 from fewlabels.evaluation.flip_agreement import flip_agreement, mirrored_rows
 from fewlabels.evaluation.localization import (
@@ -73,7 +73,7 @@ class Localize(Classify):
             return trained_choice(self.name, request.small)
         try:
             tried = request.prepare("map-probe")
-        except UserError as error:
+        except NoWeights as error:
             if not request.small:
                 raise
             return without_weights(self.name, error, request.say)

@@ -342,6 +342,13 @@ def test_with_min_confidence_uncertain_labels_are_left_out(call: Call, own_run: 
     assert error == "--min-confidence must be from 0 to 1, and this is 95"
 
 
+@pytest.mark.parametrize("confidence", ["high", "nan", "1.5"])
+def test_a_damaged_confidence_is_refused(call: Call, own_run: Path, confidence: str) -> None:
+    edit(own_run, lambda row: {"confidence": confidence})
+    for command in ("label", "next", "doubt"):
+        assert f"is '{confidence}', not a number from 0 to 1" in call(command, own_run).error
+
+
 def test_with_accepted_marks_are_left_out_one_by_one(call: Call, half: Path, tmp_path: Path) -> None:
     run = shutil.copytree(half, tmp_path / "run")
     unknown = [(row["path"], row["class"]) for row in training(run) if not row["given"]]

@@ -39,6 +39,15 @@ def test_flipped_labels_of_digits_come_first(seed: int) -> None:
     assert len(right & set(rows[flips].tolist())) >= 9
 
 
+def test_no_label_is_predicted_by_a_fit_that_saw_it() -> None:
+    """Labels at random can't be predicted; a fit that saw them knows most of them."""
+    draw = np.random.default_rng(0)
+    features, labels = draw.normal(size=(80, 60)).astype(np.float32), draw.integers(0, 2, 80)
+    places, probabilities = held_out_probabilities(features, Given(np.arange(80), labels), 2, 0)
+    assert places.tolist() == list(range(80))
+    assert (probabilities.argmax(1) == labels).mean() < 0.7
+
+
 def test_labels_of_a_class_alone_are_not_judged() -> None:
     features = np.random.default_rng(0).random((20, 5)).astype(np.float32)
     given = Given(np.arange(5), np.array([0, 0, 1, 1, 2]))

@@ -106,7 +106,7 @@ def test_a_resumed_run_keeps_the_engine_and_ends_alike(tmp_path: Path, monkeypat
         if name == "stopped":
             with stop_after(3), pytest.raises(Interrupted):
                 train(options, say=lambda _: None)
-            monkeypatch.setattr(chosen, "ENOUGH", 10**9)  # chosen anew, it would be torch
+            monkeypatch.setattr(chosen, "ENOUGH", 10**9)  # chosen again, it would be torch
         train(options, resume=name == "stopped", say=lambda _: None)
         assert config_of(tmp_path / name)["engine"] == "openvino"
     whole, stopped = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "stopped"))

@@ -43,7 +43,7 @@ def run(parser: Parser, argv: list[str]) -> None:
         raise UserError(f"--count {args.count}: {_left(args.source, left)}")
     from fewlabels.review.next_images import choose_next
 
-    rows = choose_next(found.features, found.labelled, found.candidates, args.count, found.uncertainty)
+    rows = choose_next(found.features(), found.labelled, found.candidates, args.count, found.uncertainty)
     write_result(_text(args, found, rows.tolist()), args.out, f"{args.count} images to label")
 
 

@@ -61,7 +61,21 @@ def read_run_labels(run: Path, accepted_only: bool = False, least: float = 0) ->
     if not (run / "config.yaml").is_file():
         raise UserError(f"{run} has no config.yaml, which names its task and its data; train the run again")
     options = TrainOptions().replaced(read_config(run / "config.yaml"))
+    _check_confidences(run, training)
     rows = [row for row in training if row["accepted"] == "1"] if accepted_only else training
     if least > 0:
         rows = [row for row in rows if row["given"] or float(row["confidence"] or 0) >= least]
     return RunLabels(run, options, load_task(options.task or "classify"), rows)
+
+
+def _check_confidences(run: Path, rows: list[LedgerRow]) -> None:
+    for row in rows:
+        try:
+            valid = 0 <= float(row["confidence"] or 0) <= 1
+        except ValueError:
+            valid = False
+        if not valid:
+            raise UserError(
+                f"{run / 'labels.csv'}: the confidence of '{row['path']}' is '{row['confidence']}', not a number from "
+                "0 to 1; train the run again"
+            )

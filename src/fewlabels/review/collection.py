@@ -1,12 +1,13 @@
 """The images that a person reviews, with their features and what is known about them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from fewlabels.augment.views import Normalize
-from fewlabels.data.dataset import TRAIN, UNKNOWN, Dataset
+from fewlabels.data.dataset import TRAIN, Dataset
 from fewlabels.data.pixels.store import open_store
 from fewlabels.exports.run_labels import RunLabels
 from fewlabels.exports.source_images import read_all_images, row_numbers
@@ -32,8 +33,8 @@ class Collection:
 
     dataset: Dataset
     task: Task
-    features: np.ndarray
-    """(N, D) float32."""
+    features: Callable[[], np.ndarray]
+    """Computes (N, D) float32, which may take minutes."""
     labelled: np.ndarray
     """(L,) int64: rows of training images whose label, or all of whose marks, a person gave."""
     candidates: np.ndarray
@@ -55,8 +56,9 @@ def collect_run(found: RunLabels, data: TrainOptions, device: str | None) -> Col
         UserError: the data can't be read, or an image is missing.
     """
     dataset = read_all_images(found, data)
-    kept = run_features(found, dataset, device)
-    return Collection(dataset, found.task, kept, *_ledger(found, dataset, data.data))
+    return Collection(
+        dataset, found.task, lambda: run_features(found, dataset, device), *_ledger(found, dataset, data.data)
+    )
 
 
 def run_features(found: RunLabels, dataset: Dataset, device: str | None) -> np.ndarray:
@@ -80,12 +82,11 @@ def collect_data(options: TrainOptions, task: str) -> Collection:
     """
     kind = load_task(task)
     dataset = kind.read(options)
-    kept = untrained_features(options, dataset)
-    train, known = dataset.rows(TRAIN), kind.known(dataset).numpy()
-    if dataset.labels.ndim == 2:  # marks, all of which a labelled image has
-        known = (dataset.labels != UNKNOWN).all(1)
-    rows = train[known[train]], train[~known[train]]
-    return Collection(dataset, kind, kept, *rows, np.ones(len(dataset)))
+    train, complete = dataset.rows(TRAIN), kind.complete(dataset).numpy()
+    return Collection(
+        dataset, kind, lambda: untrained_features(options, dataset), train[complete[train]], train[~complete[train]],
+        np.ones(len(dataset)),
+    )  # fmt: skip
 
 
 def untrained_features(options: TrainOptions, dataset: Dataset) -> np.ndarray:
@@ -99,14 +100,12 @@ def untrained_features(options: TrainOptions, dataset: Dataset) -> np.ndarray:
     """
     device, threads = pick_device(options.device), make_deterministic(options.threads)
     if is_grey(dataset) and short_side(dataset) <= SMALL:
-        return pixel_features(dataset, short_side(dataset))
+        return pixel_features(dataset, short_side(dataset), torch.arange(len(dataset)))
     probe = options.replaced({"method": "linear-probe", "parameters": {}, "task": "classify"})  # for every task
     return pretrained_features(probe, dataset, device, threads)
 
 
-def pretrained_features(
-    options: TrainOptions, dataset: Dataset, device: torch.device, threads: int
-) -> np.ndarray:  # fmt: skip
+def pretrained_features(options: TrainOptions, dataset: Dataset, device: torch.device, threads: int) -> np.ndarray:
     """Compute the features (N, D) float32 that a run of ``linear-probe`` with these options computes."""
     plan = make_plan(options, load_task("classify"), dataset, device, threads, lambda _: None)
     network = prepare_network(plan, dataset, device)
@@ -117,11 +116,11 @@ def pretrained_features(
     return network_features(model, network.images, len(dataset))
 
 
-def pixel_features(dataset: Dataset, side: int) -> np.ndarray:
-    """Return the pixels of grey images of this side, from 0 to 1, as features: (N, side * side) float32."""
-    store = open_store(dataset, side, 1, torch.device("cpu"), MEMORY_OF_PIXELS, 0)
-    rows = torch.split(torch.arange(len(dataset)), 1024)
-    return np.concatenate([pixels.flatten(1).numpy() for pixels in store.stream(rows)]).astype(np.float32) / 255
+def pixel_features(dataset: Dataset, side: int, rows: torch.Tensor) -> np.ndarray:
+    """Return the grey values, from 0 to 1, of the rows (n,) reduced to this side: (n, side * side) float32."""
+    store = open_store(dataset, side, 1, torch.device("cpu"), memory_limit=0, workers=0)  # reads these rows alone
+    parts = store.stream(torch.split(rows, 1024))
+    return np.concatenate([pixels.flatten(1).numpy() for pixels in parts]).astype(np.float32) / 255
 
 
 def network_features(model: Classifier, images: Images, count: int) -> np.ndarray:

@@ -62,7 +62,7 @@ def contradicted(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[in
     """Find labels for which another class is more likely, in the order of the probability of the given class.
 
     The order is the "self-confidence" of confident learning (Northcutt et al., JAIR 2021). Its threshold per class is
-    left out: with few labels it hides a third of the wrong ones, and a person stops where doubts turn out wrong.
+    left out: with few labels it hides wrong ones, and a person stops where doubts turn out wrong.
 
     Args:
         probabilities: (l, K) held-out probabilities.
@@ -107,14 +107,14 @@ def doubted(
 
     Args:
         features: (N, D) float32, which no label has shaped.
-        thumbnails: (N, P) float32 grey values of small copies of the images.
+        thumbnails: (L, P) float32 grey values of small copies of the labelled images.
         given: the labels.
         num_classes: K.
         seed: of the folds.
     """
     rows, labels = given.rows.tolist(), given.labels.tolist()
     found: dict[int, Doubt] = {}
-    for i, j in copies(thumbnails[given.rows], given.labels):
+    for i, j in copies(thumbnails, given.labels):
         for one, other in ((i, j), (j, i)):
             found.setdefault(rows[one], Doubt(rows[one], labels[other], 1.0, rows[other]))
     places, probabilities = held_out_probabilities(features, given, num_classes, seed)

@@ -1,6 +1,7 @@
 """The doubted labels of a run, as rows for a person."""
 
 import numpy as np
+import torch
 
 from fewlabels.auto.heads import Given
 from fewlabels.errors import UserError
@@ -44,7 +45,7 @@ def doubt_run(found: RunLabels, data: TrainOptions) -> tuple[list[tuple[str, ...
         )
     features = untrained_features(with_its_network(data), dataset)
     given = Given(np.flatnonzero(labels >= 0), labels[labels >= 0])
-    thumbnails = pixel_features(dataset, THUMBNAIL)[training]
+    thumbnails = pixel_features(dataset, THUMBNAIL, torch.from_numpy(training[given.rows]))
     doubts = doubted(features[training], thumbnails, given, len(dataset.classes))
     path = [row["path"] for row in found.training]
     rows = [

@@ -36,8 +36,8 @@ def choose_engine(
     if asked == "openvino":
         _refuse_impossible(device, freeze)
         return asked
-    possible = device.type == "cpu" and freeze and openvino_program.is_installed()
-    return "openvino" if asked == "auto" and possible and pays(num_images, image_size) else "torch"
+    wanted = asked == "auto" and device.type == "cpu" and freeze and pays(num_images, image_size)
+    return "openvino" if wanted and openvino_program.is_installed() else "torch"
 
 
 def pays(num_images: int, image_size: int) -> bool:

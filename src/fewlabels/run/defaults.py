@@ -52,7 +52,7 @@ def decide(options: TrainOptions, facts: DataFacts) -> TrainOptions:
     """
     side = options.image_size or facts.image_size or facts.short_side
     if _probes(options, facts):
-        defaults = _photographs(facts, max(facts.short_side, ENLARGED) if side <= SMALL else side)
+        defaults = _photographs(facts, ENLARGED if side <= SMALL else side)
     else:
         defaults = _small(facts, side) if side <= SMALL else _photographs(facts, side)
     pretrained = (options.weights or defaults["weights"]) != "none"

@@ -164,6 +164,10 @@ class MultiLabel(Task):
         """Return which images have a known mark."""
         return torch.from_numpy((dataset.labels != UNKNOWN).any(1))
 
+    def complete(self, dataset: Dataset) -> Tensor:
+        """Return which images have no unknown mark."""
+        return torch.from_numpy((dataset.labels != UNKNOWN).all(1))
+
     def classes_present(self, labels: Tensor) -> list[int]:
         """List the classes that have a known mark."""
         return torch.nonzero((labels != UNKNOWN).any(0))[:, 0].tolist()

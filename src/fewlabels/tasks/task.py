@@ -135,6 +135,10 @@ class Task(ABC):
     def known(self, dataset: Dataset) -> Tensor:
         """Return (N,) bool: which images have a label."""
 
+    def complete(self, dataset: Dataset) -> Tensor:
+        """Return (N,) bool: for which images nothing is left to label."""
+        return self.known(dataset)
+
     @abstractmethod
     def classes_present(self, labels: Tensor) -> list[int]:
         """List the classes for which these labels hold information, as indices."""

@@ -20,8 +20,14 @@ Output = Literal["last", "stage"]
 
 
 def is_installed() -> bool:
-    """Return whether the package ``openvino`` can be imported, without importing it."""
-    return find_spec("openvino") is not None
+    """Return whether the package ``openvino`` can be imported."""
+    if find_spec("openvino") is None:
+        return False
+    try:
+        import openvino  # noqa: F401 # pyright: ignore[reportMissingImports]
+    except Exception:  # a damaged installation: what its libraries raise is not documented
+        return False
+    return True
 
 
 def version() -> str:

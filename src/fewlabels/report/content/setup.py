@@ -86,7 +86,7 @@ def _training(train: Mapping[str, Any]) -> str:
         pieces.append(plural(int(train["steps"]), "step"))
     if train.get("seconds") is not None:
         pieces.append(format_duration(float(train["seconds"])))
-    if train.get("images_per_second") is not None:
+    if train.get("images_per_second"):  # 0 for a method without steps
         pieces.append(f"{float(train['images_per_second']):,.0f} images per second")
     return ", ".join(pieces)
 
